@@ -1,0 +1,95 @@
+"""What a forecast is, once it leaves the models; and what training says of each series."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from industrial_brain.domain.periods import Frequency
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A series that can be forecast.
+
+    Attributes:
+        method: name of the model that answers for it.
+        fallback: why a simpler method than the engine's own choice answers, or None.
+        notes: treatments that a reader should know of (gaps bridged for fitting, constant history, ...).
+    """
+
+    series: str
+    method: str
+    fallback: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A series that can't be forecast, and why, in a sentence."""
+
+    series: str
+    reason: str
+
+
+Outcome = Trained | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """One series' forecast.
+
+    Attributes:
+        start: label of the first period forecast (its start); periods follow each other at `freq`.
+        mean: one value a period, in `unit`.
+        quantiles: probability as text (`"0.025"`) to one value a period; never crossing.
+        method, fallback, notes: as in `Trained`.
+        vintage: the moment up to which the model had seen data.
+        simulated: whether the series comes from a simulator.
+    """
+
+    series: str
+    freq: Frequency
+    unit: str
+    start: str
+    mean: tuple[float, ...]
+    quantiles: Mapping[str, tuple[float, ...]]
+    method: str
+    fallback: str | None
+    notes: tuple[str, ...]
+    vintage: dt.datetime
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version in the registry.
+
+    Attributes:
+        name: registered model, `ib-AREA[-TASK]`.
+        vintage: the moment up to which its data was known (UTC).
+        status: `candidate` (not judged yet, or historical), `served` (was or is champion), `refused` (by the gate),
+            `withdrawn` (rolled back).
+        aliases: of `champion`, `challenger`, `previous`.
+        metrics: backtest figures over all its series, for instance `{"mase": 0.9}`.
+        tags: what else the run recorded: git SHA, lock hash, seed, counts.
+    """
+
+    name: str
+    version: int
+    vintage: dt.datetime
+    created_at: dt.datetime
+    status: str
+    aliases: tuple[str, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def quantile_key(probability: float) -> str:
+    """The text that names a quantile: up to four decimals, no trailing zeros.
+
+    >>> quantile_key(0.025), quantile_key(0.5)
+    ('0.025', '0.5')
+    """
+    return f"{probability:.4f}".rstrip("0")
