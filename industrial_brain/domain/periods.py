@@ -1,7 +1,8 @@
 """Frequencies, and periods as whole numbers.
 
-A period is stored as its *ordinal*: the count of whole periods since the one that holds 1970-01-01 (for `O`, the integer
-step itself). Ordinals of one frequency are consecutive: a gap is a missing number, a forecast starts at the last one + 1.
+A period is stored as its *ordinal*: the count of whole periods since the one that holds 1970-01-01 (for `O`, the
+integer step itself). Ordinals of one frequency are consecutive, so a gap is a missing number and a forecast starts at
+the last one plus 1.
 """
 
 from __future__ import annotations
