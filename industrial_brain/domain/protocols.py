@@ -197,3 +197,13 @@ class Registry(Protocol):
     def history(self) -> list[ModelVersion]:
         """All versions, newest first."""
         ...
+
+
+class Progress(Protocol):
+    """How long work tells that it lives: `done` of `total` units so far (`total` is None when it can't be known)."""
+
+    def __call__(self, done: int, total: int | None) -> None: ...
+
+
+def no_progress(done: int, total: int | None) -> None:
+    """A `Progress` for callers who don't watch."""
