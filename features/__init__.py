@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: what models read off a series before they fit it."""

@@ -1,0 +1,1 @@
+"""Forecasters: fit many series at once, keep their state as arrays, answer with a mean and a scale."""

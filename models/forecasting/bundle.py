@@ -1,0 +1,323 @@
+"""Bundle: what is versioned. All series of the forecasting task, as arrays and two kinds of plain file.
+
+    manifest.json      schema, vintage, provenance, the members in order
+    M.npz, Q.npz, ...  one frequency each: its panel, its fitted combination, its calibration, what is said of each series
+
+NumPy's archives are read with pickling refused. Nothing in this file, or in what it imports, needs a store or a server: the
+pyfunc wrapper ships it as it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from industrial_brain.domain.errors import FileFormatError, HorizonError, LevelError
+from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
+from industrial_brain.domain.panel import Floats, Panel
+from industrial_brain.domain.periods import Frequency, Ordinals
+from models.catalogue import FORECASTERS
+from models.forecasting.calibration import Calibration
+from models.forecasting.combination import Combination
+from models.forecasting.state import Array
+
+#: raised when the files change in a way that older code can't read
+SCHEMA = 1
+
+#: the widest interval that a backtest of a few origins can speak of
+HIGHEST_LEVEL = 99.0
+
+Texts = npt.NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRecord:
+    """What the gate needs to replay another version's choices on this version's backtest.
+
+    Attributes:
+        candidates: names, in the order of `mase`'s last axis.
+        origins: int64 (n, origins), ordinal of the last period known at each origin, oldest first.
+        mase: float64 (n, origins, candidates), mean absolute scaled error; NaN where an origin had too little history, or
+            no actual, or the series no scale.
+        choice: int64 (n, origins + 1), the candidate that this version chose with what it knew before each origin, and its
+            final choice; -1 where it had none.
+    """
+
+    candidates: tuple[str, ...]
+    origins: Ordinals
+    mase: Floats
+    choice: Ordinals
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPanel:
+    """One frequency's series, fitted. All arrays have a row a series, in the panel's order.
+
+    Attributes:
+        panel: what the models had seen.
+        model: the fitted combination.
+        calibration: standardised quantiles of the frequency.
+        method, fallback, notes, failure: what is said of each series; empty text for none, notes one a line.
+        unit: UCUM. nonnegative: a value below zero is impossible or has never been seen. simulated: from a simulator.
+        backtest: for the gate.
+    """
+
+    panel: Panel
+    model: Combination
+    calibration: Calibration
+    method: Texts
+    fallback: Texts
+    notes: Texts
+    failure: Texts
+    unit: Texts
+    nonnegative: npt.NDArray[np.bool_]
+    simulated: npt.NDArray[np.bool_]
+    backtest: BacktestRecord
+
+    def predict(
+        self, rows: npt.NDArray[np.int64], horizon: int, probabilities: Sequence[float]
+    ) -> tuple[Floats, Floats]:
+        """Means (rows, horizon) and quantiles (rows, horizon, probabilities) of these rows, in the series' units."""
+        own = self.model.take(rows).forecast(horizon)
+        standard = self.calibration.at(probabilities, horizon)
+        quantiles = own.mean[:, :, None] + own.scale[:, :, None] * standard[None, :, :]
+        floor = np.where(self.nonnegative[rows], 0.0, -np.inf)
+        return np.maximum(own.mean, floor[:, None]), np.maximum(quantiles, floor[:, None, None])
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastBundle:
+    """All series of one version. Immutable, and safe to share between threads.
+
+    Attributes:
+        vintage: the moment up to which data was known (UTC).
+        panels: a fitted panel a frequency.
+        provenance: what the training run recorded of itself.
+    """
+
+    vintage: dt.datetime
+    panels: Mapping[Frequency, FittedPanel]
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    _places: Mapping[str, tuple[Frequency, int]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places = {name: (freq, row) for freq, p in self.panels.items() for row, name in enumerate(p.panel.ids)}
+        object.__setattr__(self, "_places", places)
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        return tuple(self._places)
+
+    def __contains__(self, series: object) -> bool:
+        return series in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def simulated(self, series: str) -> bool:
+        freq, row = self._places[series]
+        return bool(self.panels[freq].simulated[row])
+
+    def failures(self) -> Iterator[Failed]:
+        """The series that this version holds and can't forecast."""
+        for fitted in self.panels.values():
+            for row in np.flatnonzero(fitted.failure != ""):
+                yield Failed(fitted.panel.ids[row], str(fitted.failure[row]))
+
+    def predict(self, series: Sequence[str], horizon: int, probabilities: Sequence[float]) -> tuple[Floats, Floats]:
+        """Means (n, horizon) and quantiles (n, horizon, len(probabilities)); NaN for series that can't be forecast.
+
+        For measuring: no labels, no checks. Raises KeyError for series that this version does not hold.
+        """
+        mean = np.empty((len(series), horizon))
+        quantiles = np.empty((len(series), horizon, len(probabilities)))
+        for freq, (positions, rows) in self._by_frequency(series).items():
+            mean[positions], quantiles[positions] = self.panels[freq].predict(rows, horizon, probabilities)
+        return mean, quantiles
+
+    def forecast(
+        self, series: Sequence[str], horizon: int | None = None, levels: Sequence[float] = (80, 95)
+    ) -> list[Forecast | Failed]:
+        """Forecasts in the order asked; without a horizon, each frequency's own default.
+
+        Args:
+            series: ids; those that this version does not hold, or could not fit, come back as `Failed`.
+            horizon: periods ahead, 1 to the frequency's `longest_horizon`.
+            levels: central intervals in percent, above 0 and up to 99; 80 gives the quantiles 0.1 and 0.9. The median is
+                always there.
+
+        Raises:
+            HorizonError, LevelError: nothing is answered then.
+        """
+        probabilities = _probabilities(levels)
+        keys = [quantile_key(p) for p in probabilities]
+        answers: dict[int, Forecast | Failed] = {
+            i: Failed(name, f"{name} is not in this version: it had no observation when the version was trained.")
+            for i, name in enumerate(series)
+            if name not in self._places
+        }
+        known = [name for name in series if name in self._places]
+        asked = [i for i, name in enumerate(series) if name in self._places]
+        for freq, (positions, rows) in self._by_frequency(known).items():
+            fitted = self.panels[freq]
+            steps = _checked_horizon(freq, horizon)
+            mean, quantiles = fitted.predict(rows, steps, probabilities)
+            for i, row, m, q in zip(positions, rows, mean.tolist(), quantiles.transpose(0, 2, 1).tolist(), strict=True):
+                answers[asked[i]] = self._answer(freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)))
+        return [answers[i] for i in range(len(series))]
+
+    def _answer(
+        self, freq: Frequency, row: int, mean: list[float], quantiles: dict[str, tuple[float, ...]]
+    ) -> Forecast | Failed:
+        fitted = self.panels[freq]
+        name = fitted.panel.ids[row]
+        if fitted.failure[row]:
+            return Failed(name, str(fitted.failure[row]))
+        return Forecast(
+            series=name,
+            freq=freq,
+            unit=str(fitted.unit[row]),
+            start=freq.label(int(fitted.panel.last[row]) + 1),
+            mean=tuple(mean),
+            quantiles=quantiles,
+            method=str(fitted.method[row]),
+            fallback=str(fitted.fallback[row]) or None,
+            notes=tuple(str(fitted.notes[row]).splitlines()),
+            vintage=self.vintage,
+            simulated=bool(fitted.simulated[row]),
+        )
+
+    def _by_frequency(
+        self, series: Sequence[str]
+    ) -> dict[Frequency, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """For each frequency: positions in `series`, and the rows of its panel that stand there."""
+        groups: dict[Frequency, tuple[list[int], list[int]]] = {}
+        for position, name in enumerate(series):
+            freq, row = self._places[name]
+            positions, rows = groups.setdefault(freq, ([], []))
+            positions.append(position)
+            rows.append(row)
+        return {f: (np.array(p, dtype=np.int64), np.array(r, dtype=np.int64)) for f, (p, r) in groups.items()}
+
+    def write(self, folder: Path) -> None:
+        """Write the bundle's files into a folder, which is made if it is not there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for freq, fitted in self.panels.items():
+            np.savez_compressed(folder / f"{freq}.npz", allow_pickle=False, **_to_arrays(fitted))
+        manifest = {
+            "schema": SCHEMA,
+            "area": "forecasting",
+            "vintage": self.vintage.isoformat(),
+            "provenance": dict(self.provenance),
+            "frequencies": {
+                str(freq): {
+                    "season": fitted.panel.season,
+                    "members": list(fitted.model.members),
+                    "candidates": list(fitted.backtest.candidates),
+                }
+                for freq, fitted in self.panels.items()
+            },
+        }
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read what `write` wrote.
+
+        Raises:
+            FileFormatError: no bundle, or one that this code can't read.
+        """
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise FileFormatError(
+                f"{folder} does not hold a forecasting bundle: {error}.", "Train a new version."
+            ) from error
+        if manifest.get("schema") != SCHEMA:
+            raise FileFormatError(
+                f"The bundle has schema {manifest.get('schema')}; this code reads {SCHEMA}.",
+                "Use the release that trained it, or train a new version.",
+            )
+        panels = {}
+        for text, facts in manifest["frequencies"].items():
+            freq = Frequency(text)
+            with np.load(folder / f"{freq}.npz", allow_pickle=False) as archive:
+                panels[freq] = _from_arrays(freq, facts, archive)
+        vintage = dt.datetime.fromisoformat(manifest["vintage"])
+        return cls(vintage=vintage, panels=panels, provenance=manifest["provenance"])
+
+
+def _probabilities(levels: Sequence[float]) -> list[float]:
+    for i, level in enumerate(levels):
+        if not 0.0 < level <= HIGHEST_LEVEL:
+            raise LevelError(
+                f"{level:g} is not a level that can be answered.",
+                f"Levels are percentages above 0 and up to {HIGHEST_LEVEL:g}, for instance 80 and 95.",
+                pointer=f"/levels/{i}",
+            )
+    tails = {round((1.0 - level / 100.0) / 2.0, 4) for level in levels}
+    return sorted(tails | {0.5} | {round(1.0 - tail, 4) for tail in tails})
+
+
+def _checked_horizon(freq: Frequency, horizon: int | None) -> int:
+    if horizon is None:
+        return freq.default_horizon
+    if not 1 <= horizon <= freq.longest_horizon:
+        raise HorizonError(
+            f"A horizon of {horizon} {freq.noun}s can't be answered.",
+            f"Ask for 1 to {freq.longest_horizon} {freq.noun}s.",
+            pointer="/horizon",
+        )
+    return horizon
+
+
+_TEXT_FIELDS = ("method", "fallback", "notes", "failure", "unit")
+_FLAG_FIELDS = ("nonnegative", "simulated")
+
+
+def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
+    panel, record = fitted.panel, fitted.backtest
+    return {
+        "panel/ids": np.array(panel.ids, dtype=np.str_),
+        "panel/values": panel.values,
+        "panel/indptr": panel.indptr,
+        "panel/start": panel.start,
+        "calibration/quantiles": fitted.calibration.quantiles,
+        "calibration/errors": np.array(fitted.calibration.errors),
+        "backtest/origins": record.origins,
+        "backtest/mase": record.mase.astype(np.float32),
+        "backtest/choice": record.choice.astype(np.int8),
+        **{name: getattr(fitted, name) for name in _TEXT_FIELDS + _FLAG_FIELDS},
+        **{f"model/{name}": array for name, array in fitted.model.arrays().items()},
+    }
+
+
+def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str, Array]) -> FittedPanel:
+    unfitted = Combination({name: FORECASTERS[name] for name in facts["members"]}, weights=np.empty((0, 0)))
+    model = {name.removeprefix("model/"): archive[name] for name in archive if name.startswith("model/")}
+    return FittedPanel(
+        panel=Panel(
+            ids=tuple(archive["panel/ids"].tolist()),
+            freq=freq,
+            values=archive["panel/values"],
+            indptr=archive["panel/indptr"],
+            start=archive["panel/start"],
+            season=facts["season"],
+        ),
+        model=unfitted.with_arrays(model),
+        calibration=Calibration(archive["calibration/quantiles"], int(archive["calibration/errors"])),
+        backtest=BacktestRecord(
+            candidates=tuple(facts["candidates"]),
+            origins=archive["backtest/origins"],
+            mase=archive["backtest/mase"].astype(np.float64),
+            choice=archive["backtest/choice"].astype(np.int64),
+        ),
+        **{name: archive[name] for name in _TEXT_FIELDS + _FLAG_FIELDS},
+    )

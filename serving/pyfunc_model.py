@@ -1,0 +1,61 @@
+"""The bundle as an MLflow pyfunc model, logged as code: `mlflow models serve` runs this file beside copies of our packages.
+
+Our own server does not come here: two versions loaded this way would share one `sys.modules`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+
+from industrial_brain.domain.forecasts import Failed, Forecast
+from models.forecasting.bundle import ForecastBundle
+
+
+class ForecastModel(PythonModel):
+    """Rows of (series, horizon) in, one row a series and step out.
+
+    Input columns: `series` (text), and `horizon` (whole number), which says how far each row's series is forecast.
+    Parameter `levels`: central intervals in percent. Output columns: `series`, `step` (1 is the first period ahead), `start`
+    (of the first period forecast), `mean`, one `qP` a quantile, `method`, `fallback`, `failure`; a series without a forecast
+    has one row, with its failure.
+    """
+
+    def load_context(self, context: PythonModelContext) -> None:
+        self._bundle = ForecastBundle.read(Path(context.artifacts["bundle"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Raises our HorizonError or LevelError, which MLflow's server reports as a bad request."""
+        levels = list((params or {}).get("levels", (80.0, 95.0)))
+        rows: list[dict[str, object]] = []
+        for series, horizon in zip(model_input["series"], model_input["horizon"], strict=True):
+            for answer in self._bundle.forecast([str(series)], int(horizon), levels):
+                rows.extend(_rows(answer))
+        return pd.DataFrame(rows)
+
+
+def _rows(answer: Forecast | Failed) -> list[dict[str, object]]:
+    if isinstance(answer, Failed):
+        return [{"series": answer.series, "failure": answer.reason}]
+    return [
+        {
+            "series": answer.series,
+            "step": step + 1,
+            "start": answer.start,
+            "mean": mean,
+            **{f"q{key}": values[step] for key, values in answer.quantiles.items()},
+            "method": answer.method,
+            "fallback": answer.fallback,
+            "failure": None,
+        }
+        for step, mean in enumerate(answer.mean)
+    ]
+
+
+set_model(ForecastModel())

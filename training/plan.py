@@ -1,0 +1,89 @@
+"""Planning: from panels to partitions that can be fitted apart. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from industrial_brain.domain.panel import Panel
+from industrial_brain.domain.periods import Frequency
+
+#: values in a partition, at most (unless one series has more): a second or two of work, and a few MB in a worker
+PARTITION_VALUES = 60_000
+
+#: series in a partition, at most
+PARTITION_SERIES = 512
+
+#: rolling origins of the backtest
+ORIGINS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSpec:
+    """How to fit one partition.
+
+    Attributes:
+        key: fingerprint of everything that decides the result: the data, this spec, the code. Equal keys, equal results.
+        horizon: periods ahead of each backtest origin.
+        origins: how many rolling origins, a horizon apart.
+        seed: for members that draw.
+    """
+
+    key: str
+    horizon: int
+    origins: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A piece of work: a spec and the data that it is about."""
+
+    spec: TrainSpec
+    panel: Panel
+
+
+def plan_training(
+    panels: Sequence[Panel],
+    *,
+    seed: int,
+    code: str,
+    origins: int = ORIGINS,
+    horizons: Mapping[Frequency, int] | None = None,
+) -> list[Partition]:
+    """Cut panels into partitions of bounded size, in order.
+
+    Args:
+        code: fingerprint of the code that will fit them; it goes into every key.
+        horizons: periods ahead by frequency; each frequency's default where it is not named.
+    """
+    partitions = []
+    for panel in panels:
+        horizon = (horizons or {}).get(panel.freq, panel.freq.default_horizon)
+        for rows in _cuts(panel):
+            piece = panel.take(rows)
+            key = _fingerprint(piece, horizon, origins, seed, code)
+            partitions.append(Partition(TrainSpec(key, horizon, origins, seed), piece))
+    return partitions
+
+
+def _cuts(panel: Panel) -> list[range]:
+    """Consecutive rows, closed whenever the next series would burst the partition."""
+    cuts, first, size = [], 0, 0
+    for row, length in enumerate(panel.lengths.tolist()):
+        if row > first and (size + length > PARTITION_VALUES or row - first >= PARTITION_SERIES):
+            cuts.append(range(first, row))
+            first, size = row, 0
+        size += length
+    return [*cuts, range(first, len(panel))] if len(panel) else cuts
+
+
+def _fingerprint(panel: Panel, horizon: int, origins: int, seed: int, code: str) -> str:
+    digest = hashlib.sha256(f"{panel.freq}|{panel.season}|{horizon}|{origins}|{seed}|{code}|".encode())
+    digest.update("\n".join(panel.ids).encode())
+    for array in (panel.values, panel.indptr, panel.start):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+"""Ray: the only file that imports it. It maps `fit_partition` over partitions, and holds no mathematics."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+import features
+import industrial_brain
+import models
+import training
+from industrial_brain.domain.errors import UnavailableError
+from training.fit import FittedPartition, fit_partition
+from training.plan import Partition, TrainSpec
+
+#: tasks under way for each CPU of the cluster: enough to hide the hand-over, few enough to bound memory
+_TASKS_PER_CPU = 2
+
+#: how often Ray starts a task again whose worker died
+_RETRIES = 3
+
+
+class RayExecutor:
+    """Fits partitions as Ray tasks. Only a few are under way at once, so memory is bounded by partitions, not by the plan.
+
+    Use it inside `ray_cluster`.
+    """
+
+    def run(self, partitions: Iterable[Partition]) -> Iterator[tuple[Partition, FittedPartition]]:
+        """Raises UnavailableError when the cluster is lost; what was yielded before stays good."""
+        task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_fit)
+        cpus = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]  # Ray ships it without types
+        width = max(1, int(cpus)) * _TASKS_PER_CPU
+        waiting = iter(partitions)
+        under_way: dict[Any, Partition] = {}
+        try:
+            while True:
+                for partition in islice(waiting, width - len(under_way)):
+                    under_way[task.remote(partition.spec, partition.panel)] = partition
+                if not under_way:
+                    return
+                done, _ = ray.wait(list(under_way), num_returns=1)
+                for reference in done:
+                    partition = under_way.pop(reference)
+                    yield partition, FittedPartition.from_arrays(ray.get(reference))
+        except RayError as error:
+            raise UnavailableError(
+                f"The Ray cluster did not finish a task: {type(error).__name__}.",
+                "Run the same command again: partitions that are done are kept.",
+            ) from error
+        finally:
+            for reference in under_way:
+                ray.cancel(reference, force=False)
+
+
+def _fit(spec: TrainSpec, panel: Any) -> dict[str, Any]:
+    return fit_partition(spec, panel).arrays()
+
+
+@contextmanager
+def ray_cluster(address: str | None) -> Iterator[RayExecutor]:
+    """Connect to a cluster, or start a local one for as long as the block runs.
+
+    Args:
+        address: `auto`, `HOST:PORT` or `ray://HOST:PORT`; None starts Ray on this machine with all its CPUs. A cluster gets
+            our packages shipped with the job.
+
+    Raises:
+        UnavailableError: nothing answers at the address.
+    """
+    already = ray.is_initialized()
+    if not already:
+        os.environ.setdefault(
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
+        )  # silences a notice about GPUs we don't ask for
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            if address is None:
+                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            else:
+                packages = [str(Path(p.__path__[0])) for p in (industrial_brain, models, features, training)]
+                ray.init(
+                    address=address,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    runtime_env={"py_modules": packages},
+                )
+        except (ConnectionError, TimeoutError, RayError, ValueError) as error:
+            raise UnavailableError(
+                f"No Ray cluster answers at {address}: {error}." if address else f"Ray did not start here: {error}.",
+                "Check the address with `ray status --address ADDRESS`, or leave --ray out to train on this machine.",
+            ) from error
+    try:
+        yield RayExecutor()
+    finally:
+        if not already:
+            ray.shutdown()
