@@ -1,0 +1,52 @@
+"""Commands of the measuring bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from industrial_brain.cli.terminal import out
+
+
+def add_to(app: typer.Typer) -> None:
+    group = typer.Typer(help="Measure the shipped pipeline on your data, beside its peers.", no_args_is_help=True)
+    group.callback()(_group)
+    group.command("forecasting")(forecasting)
+    app.add_typer(group, name="benchmark")
+
+
+def _group() -> None:
+    """Measure the shipped pipeline on your data, beside its peers. Formats: benchmarks/README.md."""
+
+
+def forecasting(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Sets to measure on, a folder each.")],
+    peers: Annotated[bool, typer.Option("--peers", help="Run statsforecast's models beside ours.")] = False,
+    slow_peers: Annotated[
+        bool, typer.Option("--slow-peers", help="Run AutoARIMA too, on a frozen sample of 100 series a set.")
+    ] = False,
+    origins: Annotated[
+        int | None, typer.Option(help="Rolling origins, a horizon apart; default: 1 for official test parts, else 3.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Folder for what the scores come from.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Accuracy, calibration and cost of our forecasts on forecasting sets.
+
+    Example: `brain benchmark forecasting data/forecasting/m1 --peers`
+    """
+    from benchmarks.forecasting import run_forecasting
+
+    run_forecasting(
+        folders,
+        peers=peers,
+        slow_peers=slow_peers,
+        origins=origins,
+        json_file=json_file,
+        predictions=predictions,
+        markdown=markdown,
+        console=out,
+    )

@@ -1,0 +1,67 @@
+"""A forecast as a chart of characters: the last seasons, the mean, and the widest interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from industrial_brain.domain.forecasts import Forecast
+from industrial_brain.domain.observations import Observation
+
+_HEIGHT = 16
+_TICKS = 6
+
+
+def draw_forecast(history: Sequence[Observation], forecast: Forecast, first: int, width: int) -> str:
+    """Lines of braille dots; gaps in the history stay empty.
+
+    Args:
+        history: observations, oldest first.
+        first: ordinal of the first period forecast.
+        width: columns.
+    """
+    import plotext
+
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("colorless")
+    figure.plot_size(width, _HEIGHT)
+    ahead = list(range(len(forecast.mean)))
+    past = _positions(history, forecast, first)
+    for run in _runs(past):
+        figure.draw(_line(figure, [x for x, _ in run], [y for _, y in run]))
+    outer = (min(forecast.quantiles, key=float), max(forecast.quantiles, key=float))
+    for values in (forecast.mean, *(forecast.quantiles[key] for key in outer)):
+        figure.draw(_line(figure, ahead, list(values)))
+    start = past[0][0] if past else 0
+    step = max(1, (len(ahead) - start) // _TICKS)
+    ticks = list(range(start, len(ahead), step))
+    figure.ruler("x").ticks(ticks, [forecast.freq.label(first + tick)[:7] for tick in ticks])
+    return str(plotext.uncolorize(str(figure.build())))
+
+
+def _positions(history: Sequence[Observation], forecast: Forecast, first: int) -> list[tuple[int, float]]:
+    """Each observation with its distance to the first period forecast: -1 is the last one known."""
+    import datetime as dt
+
+    freq = forecast.freq
+    return [
+        ((int(o.period) if freq == "O" else freq.ordinal(dt.datetime.fromisoformat(o.period))) - first, o.value)
+        for o in history
+    ]
+
+
+def _runs(points: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:
+    """Stretches without a gap."""
+    runs: list[list[tuple[int, float]]] = []
+    for point in points:
+        if runs and point[0] == runs[-1][-1][0] + 1:
+            runs[-1].append(point)
+        else:
+            runs.append([point])
+    return runs
+
+
+def _line(figure: object, xs: list[int], ys: list[float]) -> object:
+    signal = figure.signal(xs, ys, marker="braille")  # type: ignore[attr-defined]  # plotext ships no types
+    signal.lines()
+    return signal

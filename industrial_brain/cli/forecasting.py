@@ -1,0 +1,210 @@
+"""Commands about forecasts: train, forecast."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from industrial_brain.cli.chart import draw_forecast
+from industrial_brain.cli.terminal import brain, err, moment, number, out, progress_bar, table, waiting, written
+from industrial_brain.composition import Brain
+from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
+from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion, Trained
+
+if TYPE_CHECKING:
+    from training.pipeline import TrainingReport
+
+#: seasons, or at least this many periods, of history in a chart
+_CHARTED_SEASONS, _CHARTED_PERIODS = 4, 24
+
+
+def add_to(app: typer.Typer) -> None:
+    train = typer.Typer(help="Train a new version.", no_args_is_help=True)
+    train.callback()(_train_group)
+    train.command("forecasting")(train_forecasting)
+    app.add_typer(train, name="train")
+    app.command()(forecast)
+
+
+def _train_group() -> None:
+    """Train a new version of a task's model on Ray, judge it, and promote it if it passes."""
+
+
+def train_forecasting(
+    as_of: Annotated[
+        str | None, typer.Option(help="Train on what was known then: a date, or an RFC 3339 moment. Default: now.")
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster; default: BRAIN_RAY_ADDRESS, or this machine.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything that draws.")] = 0,
+    promote: Annotated[
+        bool, typer.Option("--promote/--no-promote", help="Make the version champion if it passes the gate.")
+    ] = True,
+) -> None:
+    """Fit every series, register a version, judge it beside the champion, and promote it if it passes.
+
+    A killed run goes on where it stopped when the same command runs again. A failed run changes nothing.
+
+    Example: `brain train forecasting --as-of 2025-12-31`
+    """
+    wired = brain()
+    vintage = moment(as_of) if as_of else None
+    wired.catalogue  # noqa: B018  # fails here, with a clear word, before Ray is started for nothing
+    print_training(run_training(wired, ray=ray, as_of=vintage, seed=seed, promote=promote))
+
+
+def forecast(
+    series: Annotated[list[str], typer.Argument(help="One or more series ids; see `brain indicators`.")],
+    horizon: Annotated[
+        int | None, typer.Option(help="Periods ahead; default: one season for months, see docs/reference.")
+    ] = None,
+    level: Annotated[
+        list[float] | None, typer.Option(help="Interval in percent; can be repeated. Default: 80, 95.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Answer as of then: with the newest version trained by that moment.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, as the API answers.")] = False,
+    chart: Annotated[
+        bool | None, typer.Option("--chart/--no-chart", help="Draw a chart; default: in a terminal.")
+    ] = None,
+) -> None:
+    """Forecast series from the champion, or from the version that answers as of a date.
+
+    Example: `brain forecast CEU0500000001:US --horizon 12`
+    """
+    wired = brain()
+    known = wired.catalogue.series(series)
+    for name in series:
+        if name not in known:
+            raise UnknownIdError(f"There is no series '{name}'.", "Find ids with `brain indicators SEARCH`.")
+    if level is not None and not level:
+        raise InputError("No level was given.", "Levels are percentages, for instance --level 80 --level 95.")
+    version = wired.version_for(moment(as_of) if as_of else None)
+    answers = wired.bundle(version).forecast(series, horizon, level or [80, 95])
+    if as_json:
+        out.print_json(
+            json.dumps({"model": {"name": version.name, "version": version.version}, "answers": _plain(answers)})
+        )
+    else:
+        for answer in answers:
+            print_answer(wired, answer, version, chart=out.is_terminal if chart is None else chart)
+    if all(isinstance(answer, Failed) for answer in answers):
+        raise StateError("No series could be forecast.", "The reasons are above.")
+
+
+def run_training(
+    wired: Brain,
+    *,
+    ray: str | None = None,
+    as_of: dt.datetime | None = None,
+    seed: int = 0,
+    promote: bool = True,
+) -> TrainingReport:
+    """Train with signs of life: a spinner while Ray starts, a bar while it fits."""
+    with ExitStack() as stack:
+        with waiting("Starting Ray"):
+            executor = stack.enter_context(wired.executor(ray))
+        with progress_bar("Training", "series") as progress:
+            return wired.train_forecasting(executor, as_of=as_of, seed=seed, promote=promote, progress=progress)
+
+
+def print_training(report: TrainingReport) -> None:
+    """What a run did: counts, figures by frequency, the gate's verdict, failures and fallbacks by name."""
+    methods = Counter(o.method for o in report.outcomes if isinstance(o, Trained))
+    failed = [o for o in report.outcomes if isinstance(o, Failed)]
+    fallbacks = [o for o in report.outcomes if isinstance(o, Trained) and o.fallback]
+    resumed = f", {report.resumed} of them kept from a run that was stopped" if report.resumed else ""
+    out.print(
+        f"Trained {sum(methods.values()):,} series in {report.partitions} partitions{resumed}: "
+        + ", ".join(f"{count:,} {method}" for method, count in methods.most_common())
+        + f"; {len(failed):,} failed.",
+        soft_wrap=True,
+    )
+    figures = table("slice", "series#", "MASE#", "naive MASE#", "sMAPE %#", "80% covers#", "95% covers#")
+    for key in sorted(k.removeprefix("series") for k in report.metrics if k.startswith("series")):
+        cells = [report.metrics.get(f"{m}{key}") for m in ("mase", "naive_mase", "smape")]
+        covers = [report.metrics.get(f"coverage{level}{key}") for level in (80, 95)]
+        figures.add_row(
+            key.removeprefix(".") or "all",
+            f"{report.metrics[f'series{key}']:,.0f}",
+            *("-" if cell is None else f"{cell:.3f}" for cell in cells),
+            *("-" if cell is None else f"{cell:.1%}" for cell in covers),
+        )
+    out.print(figures)
+    for what, names in (("Failed", failed), ("Fell back", fallbacks)):
+        for outcome in names[:5]:
+            reason = outcome.reason if isinstance(outcome, Failed) else outcome.fallback
+            out.print(f"{what}: {outcome.series}: {reason}", soft_wrap=True, markup=False)
+        if len(names) > 5:
+            out.print(f"{what}: and {len(names) - 5:,} more; the run's outcomes.csv lists all.")
+    for check in report.verdict.checks:
+        out.print(f"Gate, {check.name}: {'passed' if check.passed else 'REFUSED'}. {check.detail}", soft_wrap=True)
+    out.print(f"Version {report.version.version} of {report.version.name} is {standing(report.version)}.")
+
+
+def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion, *, chart: bool) -> None:
+    """A table, and a chart where one looks rather than reads."""
+    if isinstance(answer, Failed):
+        err.print(f"{answer.series}: {answer.reason}", soft_wrap=True, markup=False)
+        return
+    info = wired.catalogue.series([answer.series])[answer.series]
+    keys = list(answer.quantiles)
+    shown = table("period", "mean#", *(f"{_percent(key)}#" for key in keys))
+    first = _first_ordinal(answer)
+    for step, mean in enumerate(answer.mean):
+        shown.add_row(answer.freq.label(first + step), number(mean), *(number(answer.quantiles[k][step]) for k in keys))
+    out.print(f"{answer.series}: {info.name}, in {info.unit}", style="bold", soft_wrap=True, markup=False)
+    if answer.simulated:
+        out.print("Simulated data: these numbers say nothing about a real city.", style="yellow")
+    if chart:
+        periods = max(_CHARTED_PERIODS, _CHARTED_SEASONS * answer.freq.season)
+        history = wired.observations.read_one(answer.series, version.vintage)[-min(periods, 400) :]
+        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        out.print(draw_forecast(history, answer, first, width), highlight=False, markup=False, soft_wrap=True)
+    out.print(shown)
+    out.print(
+        f"By {answer.method}, version {version.version} of {version.name}, on what was known at {written(version.vintage)}.",
+        soft_wrap=True,
+    )
+    for line in ([f"Fallback: {answer.fallback}"] if answer.fallback else []) + [f"Note: {n}" for n in answer.notes]:
+        out.print(line, style="yellow", soft_wrap=True, markup=False)
+
+
+def standing(version: ModelVersion) -> str:
+    """Where a version stands, in words."""
+    if version.aliases:
+        return " and ".join(version.aliases)
+    if version.status == "refused":
+        return "refused by the gate; the champion stays"
+    if version.status == "candidate":
+        return "kept for questions about the past (--as-of)"
+    return version.status
+
+
+def _first_ordinal(answer: Forecast) -> int:
+    if answer.freq == "O":
+        return int(answer.start)
+    return answer.freq.ordinal(dt.datetime.fromisoformat(answer.start))
+
+
+def _percent(key: str) -> str:
+    return f"{float(key) * 100:g}%"
+
+
+def _plain(answers: Sequence[Forecast | Failed]) -> list[dict[str, object]]:
+    return [
+        {"series": a.series, "reason": a.reason}
+        if isinstance(a, Failed)
+        else {**asdict(a), "vintage": a.vintage.isoformat()}
+        for a in answers
+    ]

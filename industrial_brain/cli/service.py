@@ -1,0 +1,172 @@
+"""Commands about the running service: serve, demo, doctor."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import urllib.request
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from industrial_brain.cli.city import last_full_month
+from industrial_brain.cli.doctor import examine
+from industrial_brain.cli.forecasting import print_answer, print_training, run_training
+from industrial_brain.cli.terminal import brain, err, number, out, progress_bar, waiting, written
+from industrial_brain.composition import Brain, shipped_profiles
+from industrial_brain.domain.access import Role
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+#: the real series, and the simulated one, that the demo answers for
+_REAL, _SIMULATED = "CEU0500000001:US", "industrial_output:500000"
+
+_SEED = 20260101
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(demo)
+    app.command()(serve)
+    app.command()(doctor)
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to answer at; 0.0.0.0 for every one of this machine.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Answer over HTTP until told to stop. New champions are picked up while it runs."""
+    from serving.run import serve as run
+
+    wired = brain()
+    run(_app(wired), host, port, log_level, on_ready=lambda address: err.print(f"Serving at {address}"))
+
+
+def demo(
+    serve_after: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="End in a running server, or do all but serve.")
+    ] = True,
+    host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
+) -> None:
+    """The whole of it, once: a simulated city and a real panel in, models trained on Ray, a version, an answer, a server.
+
+    What an earlier call has done is kept, so a second call is fast.
+    """
+    wired = brain()
+    with waiting("Preparing the database"):
+        wired.initialise()
+    _load_city(wired)
+    _train_if_needed(wired)
+    version = wired.version_for(None)
+    for series in (_REAL, _SIMULATED):
+        answer = wired.bundle(version).forecast([series], 12, [80, 95])[0]
+        print_answer(wired, answer, version, chart=out.is_terminal)
+    if serve_after:
+        _serve_demo(wired, host, port)
+
+
+def doctor() -> None:
+    """Say what is wrong with this installation, and what to do about it. Exit code 1 if something is."""
+    findings = examine(brain())
+    for finding in findings:
+        mark = {"ok": "[green]ok  [/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]FAIL[/red]"}[finding.state]
+        out.print(f"{mark} {finding.subject}: ", end="")
+        out.print(finding.detail, markup=False, soft_wrap=True)
+        if finding.next_step:
+            out.print(f"     {finding.next_step}", markup=False, soft_wrap=True)
+    if any(finding.state == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _app(wired: Brain) -> FastAPI:
+    from models.forecasting.bundle import ForecastBundle
+    from serving.app import create_app
+    from serving.deps import Services
+
+    return create_app(
+        Services(
+            catalogue=wired.catalogue,
+            observations=wired.observations,
+            keys=wired.keys,
+            registry=wired.registry,
+            load_bundle=ForecastBundle.read,
+            clock=wired.clock,
+        )
+    )
+
+
+def _load_city(wired: Brain) -> None:
+    from industrial_brain.simulation import write_city
+    from industrial_brain.storage.profile import load_profile
+
+    city = wired.settings.demo / "chongqing-simulated"
+    if not city.exists():
+        with progress_bar("Simulating a city", "indicators") as progress:
+            write_city(city, seed=_SEED, last_month=last_full_month(wired.clock()), progress=progress)
+    known = wired.catalogue.series([_REAL, _SIMULATED])
+    for folder, probe in ((city, _SIMULATED), (shipped_profiles()[0], _REAL)):
+        if probe in known:
+            continue
+        with progress_bar(f"Loading {folder.name}") as progress:
+            load_profile(
+                folder,
+                catalogue=wired.catalogue,
+                observations=wired.observations,
+                now=wired.clock(),
+                progress=progress,
+            )
+    counts = wired.catalogue.counts()
+    out.print("The database has " + ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + ".")
+
+
+def _train_if_needed(wired: Brain) -> None:
+    champion, newest = wired.registry.current(), wired.observations.newest_knowledge()
+    if champion is not None and newest is not None and champion.vintage >= newest:
+        out.print(
+            f"Version {champion.version} has seen everything up to {written(champion.vintage)}: nothing to train."
+        )
+        return
+    print_training(run_training(wired))
+
+
+def _serve_demo(wired: Brain, host: str, port: int) -> None:
+    """Serve, ask the server one question over HTTP, and leave it running."""
+    from serving.run import serve as run
+
+    _, secret = wired.keys.create("demo", Role.ADMIN)
+
+    def introduce(address: str) -> None:
+        out.print(f"Serving at {address} (Ctrl-C stops it). Admin key, shown once: {secret}", soft_wrap=True)
+        out.print(
+            f"  curl -s {address}/v1/forecasts -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/json' "
+            f"""-d '{{"series": ["{_REAL}"], "horizon": 3}}'""",
+            soft_wrap=True,
+            markup=False,
+        )
+        threading.Thread(target=_ask_once, args=(address, secret), daemon=True).start()
+
+    run(_app(wired), host, port, "warning", on_ready=introduce)
+
+
+def _ask_once(address: str, secret: str) -> None:
+    body = json.dumps({"series": [_REAL], "horizon": 1}).encode()
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address}/v1/forecasts", body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer: dict[str, Any] = json.load(response)["forecasts"][0]
+    except OSError as error:
+        err.print(f"The server did not answer its first question: {error}.")
+        return
+    out.print(
+        f"It answers: {answer['series']} in {answer['start'][:7]} is {number(answer['mean'][0])}, "
+        f"80% between {number(answer['quantiles']['0.1'][0])} and {number(answer['quantiles']['0.9'][0])} {answer['unit']}.",
+        soft_wrap=True,
+        markup=False,
+    )
+    sys.stdout.flush()

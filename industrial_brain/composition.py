@@ -1,0 +1,169 @@
+"""The composition root: the one place where adapters are chosen.
+
+Adapters are imported and opened when they are first asked for, so that a command that needs one does not wait for all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from industrial_brain.domain.errors import NoModelError
+from industrial_brain.domain.forecasts import ModelVersion
+from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Progress, Registry, no_progress
+from industrial_brain.domain.versions import version_as_of
+from industrial_brain.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from models.forecasting.bundle import ForecastBundle
+    from training.executors import Executor
+    from training.gates import Verdict
+    from training.pipeline import TrainingReport
+
+#: the registered model of the forecasting task
+FORECASTING = "ib-forecasting"
+
+
+class Brain:
+    """The wired product.
+
+    Args:
+        settings: where things are.
+        clock: now, with a time zone; the doors pass the machine's.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
+        self.settings, self.clock = settings, clock
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, its schema checked. Raises NotInitialisedError before `brain init`."""
+        from industrial_brain.storage.database import require_schema
+
+        engine = self._unchecked_engine
+        require_schema(engine)
+        return engine
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        from industrial_brain.storage.catalogue import SqlCatalogue
+
+        return SqlCatalogue(self.engine)
+
+    @cached_property
+    def observations(self) -> ObservationStore:
+        from industrial_brain.storage.observations import SqlObservationStore
+
+        return SqlObservationStore(self.engine)
+
+    @cached_property
+    def keys(self) -> KeyStore:
+        from industrial_brain.storage.keys import SqlKeyStore
+
+        return SqlKeyStore(self.engine, self.clock)
+
+    @cached_property
+    def registry(self) -> Registry:
+        from industrial_brain.storage.registry import MlflowRegistry
+
+        wrapper = find_spec("serving.pyfunc_model")
+        if wrapper is None or wrapper.origin is None:
+            raise RuntimeError("the installation lacks serving/pyfunc_model.py")
+        return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, FORECASTING, Path(wrapper.origin))
+
+    def initialise(self) -> None:
+        """Make the database's tables, or bring them up to date."""
+        from industrial_brain.storage.database import migrate
+
+        self.settings.home.mkdir(parents=True, exist_ok=True)
+        migrate(self._unchecked_engine)
+
+    def schema_state(self) -> str:
+        """`absent`, `behind` or `current`."""
+        from industrial_brain.storage.database import schema_state
+
+        return schema_state(self._unchecked_engine)
+
+    @contextmanager
+    def executor(self, ray_address: str | None = None) -> Iterator[Executor]:
+        """Ray, at this address or the settings', or on this machine, for as long as the block runs."""
+        from training.ray_jobs import ray_cluster
+
+        with ray_cluster(ray_address or self.settings.ray_address) as executor:
+            yield executor
+
+    def train_forecasting(
+        self,
+        executor: Executor,
+        *,
+        as_of: dt.datetime | None = None,
+        seed: int = 0,
+        promote: bool = True,
+        progress: Progress = no_progress,
+    ) -> TrainingReport:
+        """Train a version on what was known at `as_of` (now, without one)."""
+        from industrial_brain.storage.checkpoints import FolderCheckpoints
+        from training.pipeline import Provenance, train_forecasting
+        from training.provenance import code_fingerprint, git_sha, lock_hash
+
+        vintage = as_of or self.clock()
+        return train_forecasting(
+            panels=self.observations.read_panels(vintage),
+            infos=self.catalogue.series(),
+            vintage=vintage,
+            provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
+            executor=executor,
+            checkpoints=FolderCheckpoints(self.settings.checkpoints),
+            registry=self.registry,
+            promote=promote,
+            progress=progress,
+        )
+
+    def judge(self, version: int) -> Verdict:
+        """What the gate says of a version beside today's champion."""
+        from training.gates import judge
+
+        champion = self.registry.current()
+        theirs = None if champion is None else self.bundle(champion)
+        return judge(self._read(version), theirs)
+
+    def version_for(self, as_of: dt.datetime | None) -> ModelVersion:
+        """The champion; or the newest version that may answer whose vintage is not after `as_of`.
+
+        Raises:
+            NoModelError: there is none.
+        """
+        if as_of is None:
+            champion = self.registry.current()
+            if champion is None:
+                raise NoModelError("Nothing has been trained yet.", "Run `brain train forecasting`.")
+            return champion
+        return version_as_of(self.registry.history(), as_of)
+
+    def bundle(self, version: ModelVersion) -> ForecastBundle:
+        """A version's bundle, read."""
+        return self._read(version.version)
+
+    @cached_property
+    def _unchecked_engine(self) -> Engine:
+        from industrial_brain.storage.database import open_database
+
+        return open_database(self.settings.database)
+
+    def _read(self, version: int) -> ForecastBundle:
+        from models.forecasting.bundle import ForecastBundle
+
+        return ForecastBundle.read(self.registry.load(version))
+
+
+def shipped_profiles() -> Sequence[Path]:
+    """Folders of the real data that the product ships, as city profiles."""
+    return [Path(str(files("industrial_brain") / "data" / "us_employment"))]
