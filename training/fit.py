@@ -62,6 +62,7 @@ class FittedPartition:
         return cls(model=_unfitted().with_arrays(model), **{name: arrays[name] for name in cls._PLAIN})
 
 
+@np.errstate(over="ignore", invalid="ignore")  # values too large to compute with are looked for, and named
 def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
     """Backtest all candidates, choose one a series, fit it on the whole history.
 
@@ -105,10 +106,9 @@ def _unfitted() -> Combination:
 def _finite(fitted: Combination, horizon: int) -> Flags:
     """Which members answer which series with numbers, as far as anyone may ask: bool (n, members)."""
     columns = []
-    with np.errstate(over="ignore", invalid="ignore"):  # overflow is what is being looked for
-        for member in fitted.members.values():
-            d = member.forecast(horizon)
-            columns.append(np.isfinite(d.mean).all(axis=1) & np.isfinite(d.scale).all(axis=1))
+    for member in fitted.members.values():
+        d = member.forecast(horizon)
+        columns.append(np.isfinite(d.mean).all(axis=1) & np.isfinite(d.scale).all(axis=1))
     return np.stack(columns, axis=1)
 
 
@@ -144,7 +144,8 @@ def _notes(panel: Panel, no_backtest: Flags, has_candidate: Flags) -> list[str]:
         lines = []
         if gaps:
             lines.append(f"{gaps} of {len(y)} periods have no value; they were bridged for fitting and never scored")
-        if len(y) > 1 and np.nanmin(y) == np.nanmax(y):
+        known = y[np.isfinite(y)]
+        if len(known) > 1 and known.min() == known.max():
             lines.append("the history is constant, so the interval has no width")
         if untried and candidate:
             lines.append(f"too short to backtest, so the {DEFAULT_CANDIDATE} answers by default")

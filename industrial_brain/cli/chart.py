@@ -41,13 +41,7 @@ def draw_forecast(history: Sequence[Observation], forecast: Forecast, first: int
 
 def _positions(history: Sequence[Observation], forecast: Forecast, first: int) -> list[tuple[int, float]]:
     """Each observation with its distance to the first period forecast: -1 is the last one known."""
-    import datetime as dt
-
-    freq = forecast.freq
-    return [
-        ((int(o.period) if freq == "O" else freq.ordinal(dt.datetime.fromisoformat(o.period))) - first, o.value)
-        for o in history
-    ]
+    return [(forecast.freq.ordinal_of_label(o.period) - first, o.value) for o in history]
 
 
 def _runs(points: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:

@@ -160,7 +160,7 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion,
     info = wired.catalogue.series([answer.series])[answer.series]
     keys = list(answer.quantiles)
     shown = table("period", "mean#", *(f"{_percent(key)}#" for key in keys))
-    first = _first_ordinal(answer)
+    first = answer.freq.ordinal_of_label(answer.start)
     for step, mean in enumerate(answer.mean):
         shown.add_row(answer.freq.label(first + step), number(mean), *(number(answer.quantiles[k][step]) for k in keys))
     out.print(f"{answer.series}: {info.name}, in {info.unit}", style="bold", soft_wrap=True, markup=False)
@@ -189,12 +189,6 @@ def standing(version: ModelVersion) -> str:
     if version.status == "candidate":
         return "kept for questions about the past (--as-of)"
     return version.status
-
-
-def _first_ordinal(answer: Forecast) -> int:
-    if answer.freq == "O":
-        return int(answer.start)
-    return answer.freq.ordinal(dt.datetime.fromisoformat(answer.start))
 
 
 def _percent(key: str) -> str:

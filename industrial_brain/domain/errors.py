@@ -13,6 +13,7 @@
     |   `-- PermissionDeniedError the key's role may not do this
     |-- StateError            the request is right, the moment is not
     |   |-- NoModelError          nothing has been trained (for that vintage) yet
+    |   |-- BundleError             a version's files can't be read by this code
     |   |-- GateRefusedError      a version did not pass the gate
     |   |-- NotInitialisedError   the database has no schema, or an old one
     |   `-- NothingToTrainError   no series has an observation
@@ -99,6 +100,10 @@ class StateError(BrainError):
 
 class NoModelError(StateError):
     slug = "no-model"
+
+
+class BundleError(StateError):
+    slug = "unreadable-version"
 
 
 class GateRefusedError(StateError):

@@ -87,9 +87,9 @@ class ModelVersion:
 
 
 def quantile_key(probability: float) -> str:
-    """The text that names a quantile: up to four decimals, no trailing zeros.
+    """The text that names a quantile: up to six decimals, no trailing zeros.
 
     >>> quantile_key(0.025), quantile_key(0.5)
     ('0.025', '0.5')
     """
-    return f"{probability:.4f}".rstrip("0")
+    return f"{probability:.6f}".rstrip("0")

@@ -97,6 +97,17 @@ class Frequency(StrEnum):
         start = self.starts(np.array([ordinal], dtype=np.int64))[0]
         return f"{start}Z" if self is Frequency.HOURLY else str(start.astype("datetime64[D]"))
 
+    def ordinal_of_label(self, label: str) -> int:
+        """The inverse of `label`. Raises ValueError for a text that no period has as its label.
+
+        >>> Frequency.MONTHLY.ordinal_of_label("1970-03-01")
+        2
+        """
+        ordinal = int(label) if self is Frequency.ORDINAL else self.ordinal(dt.datetime.fromisoformat(label))
+        if self.label(ordinal) != label:
+            raise ValueError(f"no {self.noun} starts at {label}")
+        return ordinal
+
     def ordinal(self, moment: dt.datetime) -> int:
         """Ordinal of the period that holds one moment; naive moments are UTC."""
         utc = moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -110,6 +110,14 @@ class Catalogue(Protocol):
         """All definitions by code."""
         ...
 
+    def enterprises(self) -> dict[str, Enterprise]:
+        """All enterprises by id."""
+        ...
+
+    def sites(self) -> dict[str, Site]:
+        """All sites by id."""
+        ...
+
     def series(self, ids: Sequence[str] | None = None) -> dict[str, SeriesInfo]:
         """The named series that exist (all, without names), by id."""
         ...

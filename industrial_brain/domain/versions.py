@@ -8,17 +8,23 @@ from collections.abc import Sequence
 from industrial_brain.domain.errors import NoModelError
 from industrial_brain.domain.forecasts import ModelVersion
 
-#: statuses of versions that may answer; refused and withdrawn ones never do
-ANSWERING = frozenset({"served", "candidate"})
-
 
 def version_as_of(history: Sequence[ModelVersion], moment: dt.datetime) -> ModelVersion:
     """The newest version by vintage, of those that may answer, whose vintage is not after `moment`.
 
+    Champions of now and then may answer, and versions trained afterwards for a vintage before today's champion's. A refused
+    or withdrawn version never does, nor one newer than the champion that nobody has promoted.
+
     Raises:
         NoModelError: there is none; it says from when on there is one.
     """
-    answering = [version for version in history if version.status in ANSWERING]
+    champion = next((version for version in history if "champion" in version.aliases), None)
+    answering = [
+        version
+        for version in history
+        if version.status == "served"
+        or (version.status == "candidate" and champion is not None and version.vintage < champion.vintage)
+    ]
     known = [version for version in answering if version.vintage <= moment]
     if known:
         return max(known, key=lambda version: (version.vintage, version.version))
@@ -27,6 +33,10 @@ def version_as_of(history: Sequence[ModelVersion], moment: dt.datetime) -> Model
         raise NoModelError("Nothing has been trained yet.", f"{train}.")
     oldest = min(version.vintage for version in answering)
     raise NoModelError(
-        f"No version had been trained on what was known at {moment:%Y-%m-%d}; the oldest has the vintage {oldest:%Y-%m-%d}.",
+        f"No version had been trained on what was known at {_utc(moment)}; the oldest has the vintage {_utc(oldest)}.",
         f"{train}, or ask for a later moment.",
     )
+
+
+def _utc(moment: dt.datetime) -> str:
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from industrial_brain.domain.errors import FileFormatError, HorizonError, LevelError
+from industrial_brain.domain.errors import BundleError, HorizonError, LevelError
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
@@ -232,16 +232,16 @@ class ForecastBundle:
         """Read what `write` wrote.
 
         Raises:
-            FileFormatError: no bundle, or one that this code can't read.
+            BundleError: no bundle, or one that this code can't read.
         """
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise FileFormatError(
+            raise BundleError(
                 f"{folder} does not hold a forecasting bundle: {error}.", "Train a new version."
             ) from error
         if manifest.get("schema") != SCHEMA:
-            raise FileFormatError(
+            raise BundleError(
                 f"The bundle has schema {manifest.get('schema')}; this code reads {SCHEMA}.",
                 "Use the release that trained it, or train a new version.",
             )
@@ -262,8 +262,14 @@ def _probabilities(levels: Sequence[float]) -> list[float]:
                 f"Levels are percentages above 0 and up to {HIGHEST_LEVEL:g}, for instance 80 and 95.",
                 pointer=f"/levels/{i}",
             )
-    tails = {round((1.0 - level / 100.0) / 2.0, 4) for level in levels}
-    return sorted(tails | {0.5} | {round(1.0 - tail, 4) for tail in tails})
+        if round(level, 4) != level:
+            raise LevelError(
+                f"{level!r} is finer than an interval can be told apart.",
+                "Write levels with at most four decimals.",
+                pointer=f"/levels/{i}",
+            )
+    tails = {round((1.0 - level / 100.0) / 2.0, 6) for level in levels}
+    return sorted(tails | {0.5} | {round(1.0 - tail, 6) for tail in tails})
 
 
 def _checked_horizon(freq: Frequency, horizon: int | None) -> int:

@@ -62,7 +62,7 @@ def combine(distributions: list[Distribution], weights: Floats) -> Distribution:
     """Weigh `m` distributions of shape (n, horizon) by `weights` (n, m). A member of weight 0 may hold NaN."""
     mean, scale = (
         sum(
-            np.where(weights[:, k, None] == 0.0, 0.0, weights[:, k, None] * getattr(d, part))
+            weights[:, k, None] * np.where(weights[:, k, None] == 0.0, 0.0, getattr(d, part))
             for k, d in enumerate(distributions)
         )
         for part in ("mean", "scale")

@@ -1,0 +1,96 @@
+"""The HTTP application, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+
+import industrial_brain
+from serving import problems
+from serving.access import AccessMiddleware, Keyring
+from serving.bodies import BodyLimitMiddleware
+from serving.deps import Services
+from serving.live import LiveModels
+from serving.metrics import Metrics
+from serving.observe import ObserveMiddleware
+from serving.routers import city, forecasts, health, indicators, models, operations
+from serving.schemas import ProblemOut
+
+_DESCRIPTION = """\
+Indicators of a city and their forecasts.
+
+Every address but /health needs `Authorization: Bearer KEY`. Errors are RFC 9457 problem details. Unknown parameters
+and fields are refused. Moments are RFC 3339; answers give them in UTC. What comes from a simulator says so.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over these ports. It follows the champion from its start to its end (ASGI lifespan).
+
+    Several apps may live in one process: they share nothing but the services given to them.
+    """
+    live = LiveModels(
+        services.registry, services.load_bundle, poll_seconds=services.poll_seconds, kept=services.versions_kept
+    )
+    metrics = Metrics(live)
+    keyring = Keyring(services.keys, services.key_seconds, services.monotonic)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await anyio.to_thread.run_sync(live.start)
+        try:
+            yield
+        finally:
+            await anyio.to_thread.run_sync(live.stop)
+
+    app = _Documented(
+        title="Industrial Brain",
+        version=industrial_brain.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=None,  # our own route, behind the same table of roles
+        redirect_slashes=False,
+        middleware=[  # outermost first
+            Middleware(ObserveMiddleware, metrics=metrics, monotonic=services.monotonic),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
+            Middleware(AccessMiddleware, keyring=keyring),
+            Middleware(BodyLimitMiddleware, max_bytes=services.max_body_bytes, stall_seconds=services.stall_seconds),
+        ],
+    )
+    app.state.services = services
+    app.state.live = live
+    app.state.metrics = metrics
+    problems.install(app)
+    for part in (health, operations, city, indicators, forecasts, models):
+        app.include_router(part.router)
+    return app
+
+
+class _Documented(FastAPI):
+    """FastAPI, with two things in its description that it does not know of: bearer keys and problem documents."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            description = super().openapi()
+            _, problem = models_json_schema(
+                [(ProblemOut, "serialization")], ref_template="#/components/schemas/{model}"
+            )
+            parts = description["components"]
+            parts["schemas"] |= problem["$defs"]
+            for unused in ("HTTPValidationError", "ValidationError"):
+                parts["schemas"].pop(unused, None)
+            parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            description["security"] = [{"key": []}]
+            for path, operations_there in description["paths"].items():
+                if path.startswith("/health/"):
+                    for operation in operations_there.values():
+                        operation["security"] = []
+        assert self.openapi_schema is not None
+        return self.openapi_schema

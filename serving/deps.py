@@ -1,0 +1,91 @@
+"""What the routes are given: the ports, the clock and the limits, built once by whoever starts the server."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Registry
+from serving.live import ForecastModel, LiveModels
+from serving.problems import Fault, FieldsError, pointer_to
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the HTTP door stands on.
+
+    Attributes:
+        registry: versions of `ib-forecasting`.
+        load_bundle: reads a version's folder.
+        clock: now, with a time zone.
+        monotonic: seconds of a clock that never goes back; for durations only.
+        poll_seconds: how soon a new champion is noticed.
+        key_seconds: for how long a key is believed without asking the store; so long a revoked one may still work.
+        max_body_bytes: longest request body.
+        stall_seconds: longest silence within a request body.
+        max_series_per_request: most series that one forecast request may name.
+        versions_kept: older versions that stay in memory for questions `as_of`.
+    """
+
+    catalogue: Catalogue
+    observations: ObservationStore
+    keys: KeyStore
+    registry: Registry
+    load_bundle: Callable[[Path], ForecastModel]
+    clock: Callable[[], dt.datetime]
+    monotonic: Callable[[], float] = time.monotonic
+    poll_seconds: float = 2.0
+    key_seconds: float = 5.0
+    max_body_bytes: int = 1_048_576
+    stall_seconds: float = 20.0
+    max_series_per_request: int = 5_000
+    versions_kept: int = 2
+
+
+# Dependencies are async so that they run where they are called: a thread for two attribute reads would be waste.
+
+
+async def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+async def _live(request: Request) -> LiveModels:
+    live: LiveModels = request.app.state.live
+    return live
+
+
+async def each_parameter_once(request: Request) -> None:
+    """Refuse a query that names a parameter twice: which of the two was meant can't be known."""
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise FieldsError(
+            "A parameter is given more than once.",
+            "Give each parameter once.",
+            [Fault("query", pointer_to(name), "It is given more than once.") for name in repeated],
+        )
+
+
+async def no_parameters(request: Request) -> None:
+    """Refuse any query: the route has no parameters, and a misspelt one must not pass for an answered one."""
+    if request.query_params:
+        raise FieldsError(
+            "This address takes no parameters.",
+            "Leave out the query.",
+            [
+                Fault("query", pointer_to(name), "There is no parameter of this name here.")
+                for name in request.query_params
+            ],
+        )
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+LiveDep = Annotated[LiveModels, Depends(_live)]

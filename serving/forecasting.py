@@ -1,0 +1,131 @@
+"""The answer to a question for forecasts: gather ids and one version, ask it, write the answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from pydantic_core import to_json
+
+from industrial_brain.domain.errors import InputError, UnknownIdError
+from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion
+from industrial_brain.domain.indicators import SeriesInfo
+from industrial_brain.domain.protocols import Catalogue, Page
+from serving.deps import Services
+from serving.live import LiveModels
+from serving.problems import Fault, FieldsError, pointer_to
+from serving.schemas import ForecastsIn, SeriesFilter
+
+_PAGE = 1000
+
+
+def find_series(catalogue: Catalogue, wanted: SeriesFilter, *, after: str | None, limit: int) -> Page[SeriesInfo]:
+    """One page of the series that a filter describes."""
+    return catalogue.list_series(
+        indicator=wanted.indicator,
+        region=wanted.region,
+        tier=wanted.tier,
+        cluster=wanted.cluster,
+        sector=wanted.sector,
+        frequency=wanted.frequency,
+        simulated=wanted.simulated,
+        search=wanted.q,
+        after=after,
+        limit=limit,
+    )
+
+
+def answer(services: Services, live: LiveModels, question: ForecastsIn) -> bytes:
+    """The answer as JSON, shaped as `ForecastsOut`: all of it from one version.
+
+    Raises:
+        FieldsError: ids that the catalogue does not know.
+        InputError: more series than one request may name.
+        NoModelError: no version answers (as of that moment).
+        HorizonError, LevelError: the version can't answer for these.
+    """
+    ids = _wanted(services, question)
+    loaded = live.current() if question.as_of is None else live.as_of(question.as_of)
+    outcomes = loaded.model.forecast(ids, question.horizon, question.levels) if ids else []
+    return _write(outcomes, loaded.version)
+
+
+def _wanted(services: Services, question: ForecastsIn) -> list[str]:
+    limit = services.max_series_per_request
+    if "filter" not in question.model_fields_set:
+        if len(question.series) > limit:
+            raise _too_many(len(question.series), limit, "/series")
+        _require_known(services.catalogue, question.series)
+        return question.series
+    ids: list[str] = []
+    after: str | None = None
+    while True:
+        page = find_series(services.catalogue, question.filter, after=after, limit=_PAGE)
+        if page.total > limit:
+            raise _too_many(page.total, limit, "/filter")
+        ids += [info.id for info in page.items]
+        after = page.next_after
+        if after is None:
+            return ids
+
+
+def _require_known(catalogue: Catalogue, ids: list[str]) -> None:
+    known = catalogue.series(ids)
+    unknown = [
+        Fault("body", pointer_to("series", place), f"There is no series '{name}'.")
+        for place, name in enumerate(ids)
+        if name not in known
+    ]
+    if unknown:
+        raise FieldsError(
+            f"{len(unknown)} of {len(ids)} series are unknown." if len(ids) > 1 else "The series is unknown.",
+            "GET /v1/indicators lists and searches the series.",
+            unknown,
+            slug=UnknownIdError.slug,
+        )
+
+
+def _too_many(count: int, limit: int, pointer: str) -> InputError:
+    return InputError(
+        f"The request is for {count:,} series, and one request may name {limit:,}.",
+        "Split it, for instance by region or by indicator.",
+        pointer=pointer,
+    )
+
+
+def _write(outcomes: Iterable[Forecast | Failed], version: ModelVersion) -> bytes:
+    # Thousands of series are millions of characters: series by series, so that other threads get their turn between.
+    model: dict[str, object] = {"name": version.name, "version": version.version}
+    forecasts: list[bytes] = []
+    failed: list[bytes] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            failed.append(to_json(outcome))
+        elif not _finite(outcome):
+            failed.append(to_json(Failed(outcome.series, "The model's forecast is not a finite number.")))
+        else:
+            forecasts.append(to_json(_record(outcome, model)))
+    return b'{"forecasts":[' + b",".join(forecasts) + b'],"failed":[' + b",".join(failed) + b"]}"
+
+
+def _record(forecast: Forecast, model: dict[str, object]) -> dict[str, object]:
+    return {
+        "series": forecast.series,
+        "freq": forecast.freq,
+        "unit": forecast.unit,
+        "start": forecast.start,
+        "mean": forecast.mean,
+        "quantiles": forecast.quantiles,
+        "method": forecast.method,
+        "fallback": forecast.fallback,
+        "notes": forecast.notes,
+        "model": model,
+        "vintage": forecast.vintage,
+        "simulated": forecast.simulated,
+    }
+
+
+def _finite(forecast: Forecast) -> bool:
+    return all(map(math.isfinite, forecast.mean)) and all(
+        all(map(math.isfinite, values)) for values in forecast.quantiles.values()
+    )

@@ -1,0 +1,169 @@
+"""The versions that answer: the champion, followed while the server runs, and older ones for questions `as_of`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from industrial_brain.domain.errors import BundleError, NoModelError, UnavailableError
+from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion
+from industrial_brain.domain.protocols import Registry
+from industrial_brain.domain.versions import version_as_of
+
+log = structlog.get_logger(__name__)
+
+
+class ForecastModel(Protocol):
+    """A version's bundle, read. Immutable, and safe to call from several threads."""
+
+    def forecast(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> list[Forecast | Failed]:
+        """One outcome a series, in the order asked. Raises HorizonError and LevelError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version and its model. A request takes one of these once and uses nothing else."""
+
+    version: ModelVersion
+    model: ForecastModel
+
+
+class LiveModels:
+    """Follows the registry's champion from a thread of its own, and keeps a few older versions at hand.
+
+    A new champion is loaded beside the old one, then one reference changes: requests under way finish with the version
+    that they began with. A champion that can't be loaded changes nothing; `failure` says so until one can. A registry
+    without a champion leaves the last one in place.
+
+    Args:
+        load: reads a version's folder.
+        poll_seconds: pause between two looks at the registry.
+        kept: how many older versions stay loaded.
+    """
+
+    def __init__(
+        self, registry: Registry, load: Callable[[Path], ForecastModel], *, poll_seconds: float, kept: int = 2
+    ) -> None:
+        self._registry = registry
+        self._load = load
+        self._poll_seconds = poll_seconds
+        self._kept = kept
+        self._champion: Loaded | None = None
+        self._failure: str | None = None
+        self._swaps = 0
+        self._older: OrderedDict[int, Loaded] = OrderedDict()
+        self._older_lock = threading.Lock()
+        self._poll_lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def champion(self) -> Loaded | None:
+        return self._champion
+
+    @property
+    def failure(self) -> str | None:
+        """One sentence on why the registry's champion is not the one that answers, or None. Safe to show anyone."""
+        return self._failure
+
+    @property
+    def swaps(self) -> int:
+        return self._swaps
+
+    def start(self) -> None:
+        """Look once, then follow in the background: whoever asks first finds the champion, if there is one."""
+        self.poll()
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._follow, name="champion-follower", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following, once a load under way is done. What is loaded stays loaded."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def poll(self) -> None:
+        """Look at the registry once, and swap if it names another champion. Never raises: see `failure`."""
+        with self._poll_lock:
+            self._look()
+
+    def current(self) -> Loaded:
+        """The champion.
+
+        Raises:
+            NoModelError: none has been loaded yet.
+        """
+        champion = self._champion
+        if champion is None:
+            raise NoModelError(
+                "No version has been promoted yet, or it is still being loaded.",
+                "Train one with `brain train forecasting`; /health/ready says when it answers.",
+            )
+        return champion
+
+    def as_of(self, moment: dt.datetime) -> Loaded:
+        """The newest version, by vintage, that saw nothing after `moment`. Loading one takes a moment itself.
+
+        Raises:
+            NoModelError: every version that may answer is younger, or there is none.
+            UnavailableError: the version's files can't be read.
+        """
+        return self._loaded(version_as_of(self._registry.history(), moment))
+
+    def _look(self) -> None:
+        version: ModelVersion | None = None
+        try:
+            version = self._registry.current("champion")
+            if version is not None and not self._answers(version):
+                self._champion = Loaded(version, self._load(self._registry.load(version.version)))
+                self._swaps += 1
+                log.info("champion_loaded", model=version.name, version=version.version)
+            self._failure = None
+        except Exception:  # whatever breaks a load must neither end the follower nor the service
+            failure = (
+                "The model registry does not answer."
+                if version is None
+                else f"Version {version.version} could not be loaded."
+            )
+            if failure != self._failure:  # told once, not at every look
+                log.exception("champion_not_loaded", reason=failure)
+            self._failure = failure
+
+    def _answers(self, version: ModelVersion) -> bool:
+        return self._champion is not None and self._champion.version.version == version.version
+
+    def _loaded(self, version: ModelVersion) -> Loaded:
+        champion = self._champion
+        if champion is not None and champion.version.version == version.version:
+            return champion
+        with self._older_lock:  # held while loading: two questions for the same version load it once
+            found = self._older.get(version.version)
+            if found is None:
+                found = Loaded(version, self._read(version))
+                self._older[version.version] = found
+                if len(self._older) > self._kept:
+                    self._older.popitem(last=False)
+            self._older.move_to_end(version.version)
+        return found
+
+    def _read(self, version: ModelVersion) -> ForecastModel:
+        try:
+            return self._load(self._registry.load(version.version))
+        except (BundleError, OSError) as error:  # our files, so not the caller's mistake
+            raise UnavailableError(
+                f"Version {version.version} could not be loaded.", "Ask without `as_of`, or for another moment."
+            ) from error
+
+    def _follow(self) -> None:
+        while not self._stop.wait(self._poll_seconds):
+            self.poll()

@@ -1,0 +1,272 @@
+"""What comes in and what goes out, as the OpenAPI document shows it. Unknown fields are refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from industrial_brain.domain.city import ClusterClass, Sector, Tier
+from industrial_brain.domain.indicators import Aggregation
+from industrial_brain.domain.periods import Frequency
+
+T = TypeVar("T")
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _read_moment(given: object) -> dt.datetime:
+    if not isinstance(given, str) or not _RFC_3339.fullmatch(given):
+        raise ValueError("Write a moment as in 2026-01-31T08:00:00Z (in a query, + is written %2B).")
+    try:
+        return dt.datetime.fromisoformat(given.upper()).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError("There is no such moment in the calendar.") from error
+
+
+def _as_utc(moment: dt.datetime) -> dt.datetime:
+    return moment.astimezone(dt.UTC)
+
+
+#: a moment that a caller writes
+MomentIn = Annotated[
+    dt.datetime,
+    BeforeValidator(_read_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339, with an offset."}),
+]
+#: a moment that we write, as UTC with a Z
+Moment = Annotated[dt.datetime, AfterValidator(_as_utc)]
+
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+#: text to look for; control characters are in no name, and PostgreSQL refuses some
+Text = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
+#: id of a series
+SeriesId = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True, allow_inf_nan=False)
+
+
+class Paging(_In):
+    page_size: int = Field(default=100, ge=1, le=1000)
+    page_token: str | None = Field(default=None, max_length=1000, description="`next_page_token` of the page before.")
+
+
+class PageOut(_Out, Generic[T]):
+    items: list[T]
+    next_page_token: str | None = Field(description="Continues the listing; null on the last page.")
+    total: int = Field(description="All that match, on whatever page.")
+
+
+class RegionsQuery(Paging):
+    tier: Tier | None = None
+    parent: Text | None = Field(default=None, description="Code of the region that contains it.")
+    q: Text | None = Field(default=None, description="Part of a name or code.")
+
+
+class RegionOut(_Out):
+    code: str
+    name: str
+    name_en: str
+    tier: Tier
+    parent: str | None
+    longitude: float | None
+    latitude: float | None
+    simulated: bool
+
+
+class RegionPage(PageOut[RegionOut]):
+    pass
+
+
+class ClustersQuery(Paging):
+    cluster_class: ClusterClass | None = None
+    q: Text | None = Field(default=None, description="Part of a name or code.")
+
+
+class ClusterOut(_Out):
+    code: str
+    name: str
+    name_en: str
+    cluster_class: ClusterClass
+
+
+class ClusterPage(PageOut[ClusterOut]):
+    pass
+
+
+class SeriesFilter(_In):
+    """Which series: all conditions hold at once; without any, all series."""
+
+    indicator: Text | None = None
+    region: Text | None = None
+    tier: Tier | None = None
+    cluster: Text | None = None
+    sector: Sector | None = None
+    frequency: Frequency | None = None
+    simulated: bool | None = None
+    q: Text | None = Field(default=None, description="Part of an id or name.")
+
+
+class SeriesQuery(SeriesFilter, Paging):
+    pass
+
+
+class SeriesOut(_Out):
+    id: str
+    indicator: str | None
+    name: str
+    unit: str
+    frequency: Frequency
+    region: str | None
+    tier: Tier | None
+    cluster: str | None
+    sector: Sector | None
+    aggregation: Aggregation
+    simulated: bool
+
+
+class SeriesPage(PageOut[SeriesOut]):
+    pass
+
+
+class ObservationsQuery(Paging):
+    as_of: MomentIn | None = Field(default=None, description="What was known at this moment; now, unless given.")
+
+
+class ObservationOut(_Out):
+    period: str = Field(description="First day (or hour, or step) of the period.")
+    value: float
+    known_at: Moment
+    source: str
+    simulated: bool
+    revised: bool = Field(description="Whether another value of this period was known before.")
+
+
+class ObservationsOut(_Out):
+    series: str
+    unit: str
+    frequency: Frequency
+    as_of: Moment
+    items: list[ObservationOut]
+    next_page_token: str | None = Field(description="Goes on as of the same moment; null on the last page.")
+
+
+Level = Annotated[float, Field(gt=0, le=99, strict=True)]
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        raise ValueError("It holds the same entry twice.")
+    return values
+
+
+_DISTINCT: dict[str, Any] = {"uniqueItems": True}
+
+
+class ForecastsIn(_In):
+    """A question: some series, by `series` or by `filter`, and how far ahead."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["series"]}, {"required": ["filter"]}]})
+
+    series: Annotated[list[SeriesId], AfterValidator(_distinct)] = Field(
+        default_factory=list, min_length=1, json_schema_extra=_DISTINCT, description="Ids; answered in this order."
+    )
+    filter: SeriesFilter = Field(default=SeriesFilter(), description="The keys of GET /v1/indicators.")
+    horizon: Annotated[int, Field(strict=True, ge=1, le=366)] | None = Field(
+        default=None, description="Periods ahead; each frequency has its own default and its own longest."
+    )
+    levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
+        default=[80.0, 95.0],
+        max_length=20,
+        json_schema_extra=_DISTINCT,
+        description="Central intervals, in percent: 80 gives the quantiles 0.1 and 0.9. The median is always there.",
+    )
+    as_of: MomentIn | None = Field(default=None, description="Answer with the newest version that saw nothing later.")
+
+    @model_validator(mode="after")
+    def _one_way_of_naming(self) -> ForecastsIn:
+        if ("series" in self.model_fields_set) == ("filter" in self.model_fields_set):
+            raise ValueError("Name the series either by `series` or by `filter`.")
+        return self
+
+
+class ModelName(_Out):
+    name: str
+    version: int
+
+
+class ForecastOut(_Out):
+    series: str
+    freq: Frequency
+    unit: str
+    start: str = Field(description="First period forecast; the others follow at `freq`.")
+    mean: list[float]
+    quantiles: dict[str, list[float]] = Field(description="Probability to one value a period, such as `0.025`.")
+    method: str
+    fallback: str | None = Field(description="Why a simpler method answers than the engine would choose, or null.")
+    notes: list[str] = Field(description="Treatments that a reader should know of.")
+    model: ModelName
+    vintage: Moment = Field(description="The model saw nothing that became known later.")
+    simulated: bool
+
+
+class FailedOut(_Out):
+    series: str
+    reason: str
+
+
+class ForecastsOut(_Out):
+    forecasts: list[ForecastOut]
+    failed: list[FailedOut] = Field(description="Known series that this version can't forecast.")
+
+
+class ModelVersionOut(_Out):
+    name: str
+    version: int
+    status: str
+    aliases: list[str]
+    vintage: Moment
+    created_at: Moment
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+
+class ModelVersionPage(PageOut[ModelVersionOut]):
+    pass
+
+
+class LiveOut(_Out):
+    status: Literal["live"] = "live"
+
+
+class ReadyOut(_Out):
+    status: Literal["ready", "not ready"]
+    reasons: list[str] = Field(description="What is missing, when it is not ready.")
+    warnings: list[str] = Field(description="What is wrong although it answers.")
+
+
+class FaultOut(_Out):
+    place: Literal["body", "query", "path"] = Field(alias="in")
+    pointer: str = Field(description="RFC 6901 pointer into the body, or /name of a parameter.")
+    detail: str
+
+
+class ProblemOut(_Out):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="Stable: `urn:industrial-brain:problem:` and a name.")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    next_step: str
+    errors: list[FaultOut]

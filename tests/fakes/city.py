@@ -1,0 +1,128 @@
+"""A small city for the HTTP door: fakes behind every port, a key for each role, clocks that stand still."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from industrial_brain.domain.access import Role
+from industrial_brain.domain.city import Cluster, ClusterClass, Region, Sector, Tier
+from industrial_brain.domain.forecasts import ModelVersion
+from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo, Source
+from industrial_brain.domain.observations import ObservationBatch
+from industrial_brain.domain.periods import Frequency
+from serving.deps import Services
+from tests.fakes.forecast_model import ConstantModel, write_constants
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
+
+NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+
+
+class SmallCity:
+    """The ports that `Services` needs, filled, and hands to change what they say.
+
+    Attributes:
+        secrets: an API key's secret a role; `keys` knows them.
+        seconds: what the monotonic clock shows.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.now = NOW
+        self.seconds = 0.0
+        self.catalogue = FakeCatalogue()
+        self.observations = FakeObservationStore(self.catalogue)
+        self.keys = FakeKeyStore(lambda: self.now)
+        self.registry = FakeRegistry(folder / "registry", lambda: self.now)
+        self.secrets = {role: self.keys.create(role, role)[1] for role in Role}
+        self._fill()
+
+    def services(self, **limits: float) -> Services:
+        """The services over these ports; `limits` are those of `Services`. The registry is polled hourly: call `poll`."""
+        chosen: dict[str, float] = {"poll_seconds": 3600.0, **limits}
+        return Services(
+            catalogue=self.catalogue,
+            observations=self.observations,
+            keys=self.keys,
+            registry=self.registry,
+            load_bundle=ConstantModel.read,
+            clock=lambda: self.now,
+            monotonic=lambda: self.seconds,
+            poll_seconds=chosen["poll_seconds"],
+            max_body_bytes=int(chosen.get("max_body_bytes", 10_000)),
+            max_series_per_request=int(chosen.get("max_series_per_request", 3)),
+            stall_seconds=chosen.get("stall_seconds", 20.0),
+        )
+
+    def version(self, vintage: str, constants: Mapping[str, float]) -> ModelVersion:
+        """A candidate in the registry that has seen data up to midnight of this day."""
+        moment = dt.datetime.fromisoformat(vintage).replace(tzinfo=dt.UTC)
+        bundle = write_constants(self._folder / f"bundle-{len(self.registry.history())}", moment, constants)
+        return self.registry.save(bundle, vintage=moment, metrics={"mase": 0.9}, tags={"seed": "7"}, artifacts={})
+
+    def release(self, vintage: str, constants: Mapping[str, float]) -> ModelVersion:
+        """As `version`, and champion at once."""
+        saved = self.version(vintage, constants)
+        self.registry.promote(saved.version)
+        return saved
+
+    def _fill(self) -> None:
+        self.catalogue.put_regions(
+            [
+                Region("500000", "重庆市", "Chongqing", Tier.MUNICIPALITY, longitude=106.55, latitude=29.56),
+                Region("500103", "渝中区", "Yuzhong", Tier.DISTRICT, parent="500000"),
+                Region("500103001", "七星岗街道", "Qixinggang", Tier.TOWN, parent="500103", simulated=True),
+            ]
+        )
+        self.catalogue.put_clusters(
+            [
+                Cluster("C01", "智能网联新能源汽车", "Intelligent vehicles", ClusterClass.LEADING),
+                Cluster("C04", "智能装备", "Intelligent equipment", ClusterClass.PILLAR),
+            ]
+        )
+        self.catalogue.put_indicators(
+            [
+                Indicator("output", "工业产值", "Industrial output", "{CNY}", Frequency.MONTHLY, Sector.ECONOMY),
+                Indicator("jobs", "就业", "Employment", "{person}", Frequency.YEARLY, Sector.SOCIETY),
+            ]
+        )
+        self.catalogue.put_series(
+            [
+                _series("output:500000", "output", "500000", Tier.MUNICIPALITY),
+                _series("output:500103", "output", "500103", Tier.DISTRICT),
+                _series("output:500103:C01", "output", "500103", Tier.DISTRICT, cluster="C01"),
+                SeriesInfo("us/retail", Frequency.MONTHLY, "{USD}", "Retail sales"),
+            ]
+        )
+        periods = np.arange(670, 674)  # 2025-11 to 2026-02
+        self.observations.append(
+            ObservationBatch(
+                series=np.array(["output:500103"] * 5, dtype=object),
+                periods=np.append(periods, 673),
+                values=np.array([40.0, 41.0, 42.0, 43.0, 44.5]),
+                known_at=np.array(
+                    ["2026-02-01", "2026-02-01", "2026-02-01", "2026-02-20", "2026-02-27"], "datetime64[us]"
+                ),
+            ),
+            Source("simulator", "Apache-2.0", simulated=True),
+        )
+
+
+def _series(name: str, indicator: str, region: str, tier: Tier, cluster: str | None = None) -> SeriesInfo:
+    return SeriesInfo(
+        id=name,
+        frequency=Frequency.MONTHLY,
+        unit="{CNY}",
+        name=f"Industrial output of {region}",
+        indicator=indicator,
+        region=region,
+        tier=tier,
+        cluster=cluster,
+        sector=Sector.ECONOMY,
+        aggregation=Aggregation.SUM,
+        simulated=True,
+    )

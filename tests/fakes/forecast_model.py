@@ -1,0 +1,67 @@
+"""A forecasting version that answers with one constant a series, read from a small JSON file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from industrial_brain.domain.errors import HorizonError
+from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
+from industrial_brain.domain.periods import Frequency
+
+_FILE = "constants.json"
+
+
+def write_constants(folder: Path, vintage: dt.datetime, constants: Mapping[str, float]) -> Path:
+    """A bundle for `ConstantModel.read`."""
+    folder.mkdir(parents=True)
+    (folder / _FILE).write_text(json.dumps({"vintage": vintage.isoformat(), "constants": dict(constants)}))
+    return folder
+
+
+class ConstantModel:
+    """Every period of a series is forecast at its constant, with intervals of one unit on each side."""
+
+    def __init__(self, vintage: dt.datetime, constants: Mapping[str, float]) -> None:
+        self.vintage = vintage
+        self._constants = constants
+
+    @classmethod
+    def read(cls, path: Path) -> ConstantModel:
+        found = json.loads((path / _FILE).read_text())
+        return cls(dt.datetime.fromisoformat(found["vintage"]), found["constants"])
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        return tuple(self._constants)
+
+    def forecast(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> list[Forecast | Failed]:
+        freq = Frequency.MONTHLY
+        periods = freq.default_horizon if horizon is None else horizon
+        if periods > freq.longest_horizon:
+            raise HorizonError(f"{periods} months are too far ahead.", f"Ask for {freq.longest_horizon} at most.")
+        return [self._forecast(name, freq, periods, levels) for name in series]
+
+    def _forecast(self, name: str, freq: Frequency, periods: int, levels: Sequence[float]) -> Forecast | Failed:
+        if name not in self._constants:
+            return Failed(name, "The series is not in this version.")
+        mean = self._constants[name]
+        quantiles = {quantile_key(0.5): (mean,) * periods}
+        for level in levels:
+            quantiles[quantile_key(0.5 - level / 200)] = (mean - 1,) * periods
+            quantiles[quantile_key(0.5 + level / 200)] = (mean + 1,) * periods
+        return Forecast(
+            series=name,
+            freq=freq,
+            unit="1",
+            start=freq.label(freq.ordinal(self.vintage)),
+            mean=(mean,) * periods,
+            quantiles=quantiles,
+            method="constant",
+            fallback=None,
+            notes=(),
+            vintage=self.vintage,
+            simulated=True,
+        )

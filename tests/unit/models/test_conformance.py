@@ -1,0 +1,120 @@
+"""One suite over the whole catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from industrial_brain.domain.panel import Panel
+from models.catalogue import CANDIDATES, FORECASTERS
+from models.forecasting.combination import Combination
+from models.forecasting.state import ArrayForecaster, join
+from tests.panels import AWKWARD, awkward_panel, seasonal_panel, walk_panel
+
+HORIZON = 18
+
+every_model = pytest.mark.parametrize("model", [pytest.param(m, id=name) for name, m in FORECASTERS.items()])
+
+
+@every_model
+def test_a_fit_leaves_its_input_unchanged(model: ArrayForecaster) -> None:
+    panel = awkward_panel()
+    before = panel.values.copy()
+    model.fit(panel).forecast(HORIZON)
+    np.testing.assert_array_equal(panel.values, before)
+
+
+@every_model
+def test_a_seeded_fit_repeats(model: ArrayForecaster) -> None:
+    panel = seasonal_panel()
+    first, second = (model.fit(panel, None, 7).forecast(HORIZON) for _ in range(2))
+    np.testing.assert_array_equal(first.mean, second.mean)
+    np.testing.assert_array_equal(first.scale, second.scale)
+
+
+@every_model
+def test_a_saved_state_forecasts_the_same_numbers(model: ArrayForecaster) -> None:
+    fitted = model.fit(seasonal_panel())
+    again = model.with_arrays(fitted.arrays())
+    np.testing.assert_array_equal(again.forecast(HORIZON).mean, fitted.forecast(HORIZON).mean)
+
+
+@every_model
+def test_cut_rows_and_joined_parts_forecast_what_the_whole_does(model: ArrayForecaster) -> None:
+    panel = seasonal_panel(n=6)
+    whole = model.fit(panel).forecast(HORIZON).mean
+    parts = [model.fit(panel.take(rows)) for rows in ([0, 1, 2], [3, 4, 5])]
+    if model.name != "last_value":  # which borrows a scale, never a mean, from its neighbours
+        np.testing.assert_array_equal(model.fit(panel).take(np.array([4, 1])).forecast(HORIZON).mean, whole[[4, 1]])
+    joined = model.with_arrays(join([part.arrays() for part in parts]))
+    np.testing.assert_array_equal(joined.forecast(HORIZON).mean, whole)
+
+
+@every_model
+def test_an_update_with_the_same_panel_changes_nothing(model: ArrayForecaster) -> None:
+    panel = seasonal_panel()
+    fitted = model.fit(panel)
+    np.testing.assert_allclose(fitted.update(panel).forecast(HORIZON).mean, fitted.forecast(HORIZON).mean, rtol=1e-12)
+
+
+@every_model
+def test_an_update_moves_the_forecast_on_without_the_parameters(model: ArrayForecaster) -> None:
+    panel = seasonal_panel()
+    earlier = model.fit(panel.without_last(5))
+    updated = earlier.update(panel)
+    assert not np.allclose(updated.forecast(1).mean, earlier.forecast(1).mean)
+    # in units of the error that the model expects, one step after the new end is close to a full fit's
+    apart = np.abs(updated.forecast(1).mean - model.fit(panel).forecast(1).mean)
+    assert (apart < 3.0 * earlier.forecast(1).scale).all()
+
+
+@every_model
+@pytest.mark.parametrize("what", AWKWARD)
+def test_an_awkward_series_is_answered_or_refused_never_half(model: ArrayForecaster, what: str) -> None:
+    with np.errstate(all="ignore"):
+        answer = model.fit(Panel.of([AWKWARD[what]])).forecast(HORIZON)
+    finite = np.isfinite(answer.mean)
+    assert finite.all() or not finite.any()
+    if finite.all() and what != "huge":
+        assert (answer.scale >= 0).all() or np.isnan(answer.scale).all()
+
+
+@every_model
+def test_awkward_neighbours_do_not_change_a_good_series(model: ArrayForecaster) -> None:
+    good = seasonal_panel(n=1)
+    alone = model.fit(good).forecast(HORIZON).mean
+    with np.errstate(all="ignore"):
+        together = model.fit(Panel.of([*AWKWARD.values(), good.values])).forecast(HORIZON).mean
+    np.testing.assert_array_equal(together[-1], alone[0])
+
+
+@every_model
+@pytest.mark.parametrize("make", [seasonal_panel, walk_panel])
+def test_a_change_of_unit_changes_only_the_unit(model: ArrayForecaster, make: object) -> None:
+    panel: Panel = make()  # type: ignore[operator]  # one of the two makers above
+    thousand = replace(panel, values=panel.values * 1000.0)
+    ours, theirs = model.fit(panel).forecast(HORIZON), model.fit(thousand).forecast(HORIZON)
+    size = np.abs(ours.mean).max()
+    np.testing.assert_allclose(theirs.mean / 1000.0, ours.mean, rtol=1e-3, atol=1e-3 * size)
+    np.testing.assert_allclose(theirs.scale / 1000.0, ours.scale, rtol=1e-3)
+
+
+@every_model
+def test_uncertainty_never_shrinks_from_one_season_to_the_next(model: ArrayForecaster) -> None:
+    scale = model.fit(seasonal_panel()).forecast(24).scale
+    assert (scale[:, 12:] >= scale[:, :12] * (1 - 1e-9)).all()
+
+
+def test_every_candidate_weighs_known_forecasters_to_one() -> None:
+    for weights in CANDIDATES.values():
+        assert set(weights) <= set(FORECASTERS)
+        assert sum(weights.values()) == pytest.approx(1.0)
+
+
+def test_a_member_without_weight_may_have_no_answer() -> None:
+    panel = Panel.of([[1.0, 2.0, 3.0]])  # too short for theta
+    rows = np.array([[0.0 if name != "last_value" else 1.0 for name in FORECASTERS]])
+    combined = Combination(FORECASTERS, rows).fit(panel).forecast(2)
+    np.testing.assert_array_equal(combined.mean, [[3.0, 3.0]])

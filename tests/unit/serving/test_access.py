@@ -1,0 +1,101 @@
+"""Who may call what: every address, every role."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from industrial_brain.domain.access import Role
+from serving.access import RULES, rule_for
+from tests.fakes.city import SmallCity
+
+#: every route of the API, and the roles that the specification gives it
+OFFICE = {Role.PLANNER, Role.SCIENTIST, Role.ADMIN}
+MATRIX = {
+    ("GET", "/openapi.json"): OFFICE | {Role.FACTORY},
+    ("GET", "/metrics"): OFFICE,
+    ("GET", "/v1/regions"): OFFICE | {Role.FACTORY},
+    ("GET", "/v1/clusters"): OFFICE | {Role.FACTORY},
+    ("GET", "/v1/indicators"): OFFICE,
+    ("GET", "/v1/indicators/{id}"): OFFICE,
+    ("GET", "/v1/indicators/{id}/observations"): OFFICE,
+    ("POST", "/v1/forecasts"): OFFICE,
+    ("GET", "/v1/models"): OFFICE,
+    ("GET", "/v1/models/{version}"): OFFICE,
+}
+GOOD_BODY = {"series": ["output:500103"]}
+
+
+def _call(client: TestClient, method: str, template: str, secret: str | None = None) -> int:
+    path = template.replace("{id}", "output:500103").replace("{version}", "1")
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    body = GOOD_BODY if method == "POST" else None
+    status: int = client.request(method, path, headers=headers, json=body).status_code
+    return status
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize(("method", "path"), list(MATRIX))
+def test_each_role_reaches_its_routes_and_no_other(
+    anonymous: TestClient, city: SmallCity, method: str, path: str, role: Role
+) -> None:
+    assert _call(anonymous, method, path, city.secrets[role]) == (200 if role in MATRIX[method, path] else 403)
+
+
+@pytest.mark.parametrize(("method", "path"), [*MATRIX, ("GET", "/nothing"), ("DELETE", "/v1/regions"), ("GET", "/")])
+def test_without_a_key_every_address_answers_401_even_one_that_does_not_exist(
+    anonymous: TestClient, method: str, path: str
+) -> None:
+    assert _call(anonymous, method, path) == 401
+
+
+def test_the_matrix_above_names_every_route_that_needs_a_key(planner: TestClient) -> None:
+    described = planner.get("/openapi.json").json()["paths"]
+    routes = {(method.upper(), path) for path, methods in described.items() for method in methods}
+    assert {route for route in routes if not route[1].startswith("/health/")} == set(MATRIX)
+
+
+def test_every_route_falls_under_a_rule_of_its_own(planner: TestClient) -> None:
+    assert all(rule_for(path) in RULES for path in planner.get("/openapi.json").json()["paths"])
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_health_answers_anyone(anonymous: TestClient, path: str) -> None:
+    assert anonymous.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/regionsandmore", "/v1/regions-and-more", "/healthy", "/v1"])
+def test_a_rule_does_not_reach_past_a_slash(anonymous: TestClient, city: SmallCity, path: str) -> None:
+    assert _call(anonymous, "GET", path) == 401
+    assert _call(anonymous, "GET", path, city.secrets[Role.ADMIN]) == 404
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic dXNlcg==", "Bearer wrong", "Bearer " + "x" * 300, "Bearer sch\u00fcssel"]
+)
+def test_what_is_no_key_is_refused_and_told_how(anonymous: TestClient, header: str) -> None:
+    answer = anonymous.get("/v1/regions", headers={"Authorization": header.encode("latin-1")})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.json()["type"] == "urn:industrial-brain:problem:unauthenticated"
+
+
+def test_a_role_is_refused_before_its_request_is_read(anonymous: TestClient, city: SmallCity) -> None:
+    headers = {"Authorization": f"Bearer {city.secrets[Role.FACTORY]}", "Content-Type": "application/json"}
+    assert anonymous.post("/v1/forecasts", headers=headers, content=b"{broken").status_code == 403
+
+
+def test_a_revoked_key_is_believed_for_a_few_seconds_and_not_longer(planner: TestClient, city: SmallCity) -> None:
+    assert planner.get("/v1/regions").status_code == 200
+    for key in city.keys.list_keys():
+        city.keys.revoke(key.id)
+    city.seconds += 4.9
+    assert planner.get("/v1/regions").status_code == 200
+    city.seconds += 0.2
+    assert planner.get("/v1/regions").status_code == 401
+
+
+def test_a_refused_secret_works_as_soon_as_its_key_exists(anonymous: TestClient, city: SmallCity) -> None:
+    assert _call(anonymous, "GET", "/v1/regions", "not-yet") == 401
+    _, secret = city.keys.create("new", Role.PLANNER)
+    assert _call(anonymous, "GET", "/v1/regions", secret) == 200

@@ -1,0 +1,182 @@
+"""Following the champion, and readiness."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from industrial_brain.domain.errors import BundleError, NoModelError, UnavailableError
+from industrial_brain.domain.forecasts import Forecast, ModelVersion
+from serving.app import create_app
+from serving.live import ForecastModel, LiveModels
+from tests.fakes.city import NOW, SmallCity
+from tests.fakes.forecast_model import ConstantModel
+
+
+class Loader:
+    """Reads versions, counts how often, and fails on demand."""
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self.error: Exception | None = None
+
+    def __call__(self, path: Path) -> ForecastModel:
+        self.paths.append(path)
+        if self.error is not None:
+            raise self.error
+        return ConstantModel.read(path)
+
+
+@pytest.fixture
+def loader() -> Loader:
+    return Loader()
+
+
+@pytest.fixture
+def live(city: SmallCity, loader: Loader) -> LiveModels:
+    return LiveModels(city.registry, loader, poll_seconds=3600, kept=2)
+
+
+def test_a_champion_is_loaded_once_and_then_left_alone(live: LiveModels, loader: Loader) -> None:
+    live.poll()
+    live.poll()
+    assert live.current().version.version == 1
+    assert (len(loader.paths), live.swaps) == (1, 1)
+
+
+def test_a_new_champion_replaces_the_old_one(live: LiveModels, city: SmallCity) -> None:
+    live.poll()
+    city.release("2026-02-01", {})
+    live.poll()
+    assert (live.current().version.version, live.swaps) == (2, 2)
+
+
+def test_a_rollback_is_followed_too(live: LiveModels, city: SmallCity) -> None:
+    city.release("2026-02-01", {})
+    live.poll()
+    city.registry.rollback()
+    live.poll()
+    assert live.current().version.version == 1
+
+
+def test_a_request_keeps_the_version_that_it_began_with(live: LiveModels, city: SmallCity) -> None:
+    live.poll()
+    taken = live.current()
+    city.release("2026-02-01", {})
+    live.poll()
+    assert taken.version.version == 1
+    (forecast,) = taken.model.forecast(["output:500103"], 1, [])
+    assert isinstance(forecast, Forecast)
+    assert forecast.mean == (40.0,)
+
+
+@pytest.mark.parametrize("error", [BundleError("Not a bundle."), OSError("disk"), ValueError("x"), KeyError("y")])
+def test_a_champion_that_cannot_be_loaded_leaves_the_old_one_and_is_told(
+    live: LiveModels, loader: Loader, city: SmallCity, error: Exception
+) -> None:
+    live.poll()
+    city.release("2026-02-01", {})
+    loader.error = error
+    live.poll()
+    assert live.current().version.version == 1
+    assert live.failure == "Version 2 could not be loaded."
+    loader.error = None
+    live.poll()
+    assert [live.current().version.version, live.failure] == [2, None]
+
+
+def test_a_registry_that_does_not_answer_leaves_the_old_one(
+    live: LiveModels, city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(alias: str = "champion") -> ModelVersion:
+        raise UnavailableError("No answer.")
+
+    live.poll()
+    monkeypatch.setattr(city.registry, "current", silent)
+    live.poll()
+    assert live.current().version.version == 1
+    assert live.failure == "The model registry does not answer."
+
+
+def test_the_follower_looks_again_after_a_failure(city: SmallCity) -> None:
+    loaded = threading.Event()
+
+    def fails_first(path: Path) -> ForecastModel:
+        if not attempts:
+            attempts.append(path)
+            raise OSError("not yet")
+        loaded.set()
+        return ConstantModel.read(path)
+
+    attempts: list[Path] = []
+    live = LiveModels(city.registry, fails_first, poll_seconds=0.001)
+    live.start()
+    try:
+        assert loaded.wait(timeout=30)
+    finally:
+        live.stop()
+    assert live.failure is None
+
+
+def test_before_the_first_champion_there_is_no_model(tmp_path: Path, loader: Loader) -> None:
+    live = LiveModels(SmallCity(tmp_path).registry, loader, poll_seconds=3600)
+    live.poll()
+    with pytest.raises(NoModelError):
+        live.current()
+    with pytest.raises(NoModelError):
+        live.as_of(NOW)
+
+
+def test_older_versions_are_kept_within_bounds_and_the_least_used_goes_first(
+    live: LiveModels, loader: Loader, city: SmallCity
+) -> None:
+    vintages = [city.version(f"2025-0{month}-01", {}).vintage for month in (1, 2, 3)]
+    for asked in (0, 1, 0, 2, 0, 1):
+        live.as_of(vintages[asked])
+    # the third version pushed out the second, never the first
+    assert [path.parent.name for path in loader.paths] == ["2", "3", "4", "3"]
+
+
+def test_the_champion_is_not_loaded_twice_for_a_question_as_of(live: LiveModels, loader: Loader) -> None:
+    live.poll()
+    assert live.as_of(NOW) is live.current()
+    assert len(loader.paths) == 1
+
+
+def test_an_older_version_whose_files_are_broken_is_our_failure_and_not_the_callers(
+    live: LiveModels, loader: Loader
+) -> None:
+    loader.error = BundleError("Not a bundle.")
+    with pytest.raises(UnavailableError):
+        live.as_of(NOW)
+
+
+def test_ready_once_the_database_answers_and_a_champion_is_loaded(anonymous: TestClient) -> None:
+    answer = anonymous.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "reasons": [], "warnings": []})
+
+
+def test_not_ready_says_every_reason_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(**_: object) -> None:
+        raise UnavailableError("postgresql://brain:hunter2@db does not answer.")
+
+    city = SmallCity(tmp_path)
+    monkeypatch.setattr(city.catalogue, "list_clusters", down)
+    with TestClient(create_app(city.services())) as client:
+        answer = client.get("/health/ready")
+    assert answer.status_code == 503
+    assert len(answer.json()["reasons"]) == 2
+    assert "hunter2" not in answer.text
+
+
+def test_an_old_champion_is_ready_with_a_warning(anonymous: TestClient, city: SmallCity) -> None:
+    broken = city.release("2026-02-01", {})
+    (city.registry.load(broken.version) / "constants.json").unlink()
+    app = anonymous.app
+    app.state.live.poll()  # type: ignore[attr-defined] # Starlette types it as a bare callable
+    answer = anonymous.get("/health/ready")
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == ["Version 2 could not be loaded."]
