@@ -12,11 +12,8 @@ from industrial_brain.domain.periods import Ordinals
 from models.catalogue import DEFAULT_CANDIDATE
 from models.forecasting.bundle import BacktestRecord, FittedPanel, ForecastBundle
 
-#: a challenger that is worse by more than this is refused if the difference is significant ...
+#: a challenger is refused that is worse by more than this, and significantly so
 TOLERATED = 0.01
-
-#: ... and by more than this, in any case
-TOO_MUCH = 0.05
 
 #: one-sided 5% point of the standard normal
 _SIGNIFICANT = 1.645
@@ -94,13 +91,7 @@ def _beats_naive(challenger: ForecastBundle) -> Check:
     own, naive_errors = _per_series(pairs)
     if len(own) == 0:
         return Check("naive", True, "No series is long enough to backtest, so there is nothing to compare.")
-    passed = bool(own.mean() <= naive_errors.mean())
-    words = "beats" if passed else "does not beat"
-    return Check(
-        "naive",
-        passed,
-        f"Its backtest MASE of {own.mean():.3f} {words} the seasonal naive's {naive_errors.mean():.3f} ({len(own)} series).",
-    )
+    return Check("naive", *_compared(own, naive_errors, "the seasonal naive"))
 
 
 def _is_accurate(challenger: ForecastBundle, champion: ForecastBundle) -> Check:
@@ -122,17 +113,20 @@ def _is_accurate(challenger: ForecastBundle, champion: ForecastBundle) -> Check:
     own, others = _per_series(pairs)
     if len(own) == 0:
         return Check("accuracy", True, "No series is shared with the champion and long enough to backtest.")
+    return Check("accuracy", *_compared(own, others, "the champion"))
+
+
+def _compared(own: Floats, others: Floats, name: str) -> tuple[bool, str]:
+    """Whether our errors are not clearly larger, by a paired test over the series, and the figures in words."""
     difference = own - others
     change = float(own.mean() / others.mean() - 1.0) if others.mean() > 0 else 0.0
-    error = float(difference.std() / np.sqrt(len(difference)))
-    significant = float(difference.mean()) > _SIGNIFICANT * error
-    passed = change <= TOO_MUCH and not (change > TOLERATED and significant)
-    return Check(
-        "accuracy",
-        passed,
-        f"On the same {len(own)} series and origins its MASE is {own.mean():.4f} against the champion's {others.mean():.4f} "
-        f"({change:+.2%}{', significant' if significant else ''}).",
+    error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else np.inf
+    significant = float(abs(difference.mean())) > _SIGNIFICANT * error
+    detail = (
+        f"On the same {len(own)} series and origins its MASE is {own.mean():.4f} against {others.mean():.4f} of {name} "
+        f"({change:+.2%}, {'significant' if significant else 'not significant'})."
     )
+    return not (change > TOLERATED and significant), detail
 
 
 def _replay(champion: FittedPanel, challenger: FittedPanel) -> tuple[Ordinals, Ordinals]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.compiled import compiled
-from features.gaps import bridge_one
+from features.gaps import bridged
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
@@ -47,12 +47,13 @@ class DampedTrend(ArrayState):
     sigma: Floats = field(default_factory=no_rows)
 
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
+        panel = bridged(panel)
         parameters, initial, sigma = _estimate(panel.values, panel.indptr)
         state = _filter(panel.values, panel.indptr, parameters, initial)
         return self.with_arrays({"parameters": parameters, "initial": initial, "state": state, "sigma": sigma})
 
     def update(self, panel: Panel) -> Self:
-        state = _filter(panel.values, panel.indptr, self.parameters, self.initial)
+        state = _filter(bridged(panel).values, panel.indptr, self.parameters, self.initial)
         return self.with_arrays(self.arrays() | {"state": state})
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
@@ -131,7 +132,7 @@ def _estimate(values: Floats, indptr: Ordinals) -> tuple[Floats, Floats, Floats]
     n = len(indptr) - 1
     parameters, initial, sigma = np.full((n, 3), np.nan), np.full((n, 2), np.nan), np.full(n, np.nan)
     for i in range(n):
-        y = bridge_one(values[indptr[i] : indptr[i + 1]])
+        y = values[indptr[i] : indptr[i + 1]]
         if len(y) < SHORTEST or np.isnan(y[0]):
             continue
         origin = y[0]
@@ -148,7 +149,7 @@ def _filter(values: Floats, indptr: Ordinals, parameters: Floats, initial: Float
     n = len(indptr) - 1
     state = np.full((n, 2), np.nan)
     for i in range(n):
-        y = bridge_one(values[indptr[i] : indptr[i + 1]])
+        y = values[indptr[i] : indptr[i + 1]]
         if np.isnan(parameters[i, 0]) or len(y) == 0:
             continue
         alpha, beta, phi = parameters[i]

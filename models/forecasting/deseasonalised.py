@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.compiled import compiled
-from features.gaps import bridge_one
-from features.seasonality import ADDITIVE, MULTIPLICATIVE, seasonal_shape
+from features.seasonality import ADDITIVE, MULTIPLICATIVE, seasonal_shapes
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
@@ -56,7 +55,7 @@ class Deseasonalised(ArrayState):
         )
 
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
-        factors, kind = _shapes(panel.values, panel.indptr, panel.start, panel.season)
+        kind, factors = seasonal_shapes(panel)
         inner = self.inner.fit(_adjusted(panel, factors, kind), covariates, seed)
         return replace(self, inner=inner, factors=factors, kind=kind, last=panel.last)
 
@@ -76,19 +75,6 @@ class Deseasonalised(ArrayState):
 
 def _adjusted(panel: Panel, factors: Floats, kind: npt.NDArray[np.int8]) -> Panel:
     return replace(panel, values=_adjust(panel.values, panel.indptr, panel.start, factors, kind))
-
-
-@compiled
-def _shapes(values: Floats, indptr: Ordinals, start: Ordinals, season: int) -> tuple[Floats, npt.NDArray[np.int8]]:
-    n = len(indptr) - 1
-    factors, kind = np.ones((n, season)), np.zeros(n, np.int8)
-    for i in range(n):
-        y = bridge_one(values[indptr[i] : indptr[i + 1]])
-        if len(y) == 0 or np.isnan(y[0]):
-            continue
-        kind[i], shape = seasonal_shape(y, season, start[i] % season)
-        factors[i] = shape
-    return factors, kind
 
 
 @compiled

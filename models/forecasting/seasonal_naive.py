@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.compiled import compiled
-from features.gaps import bridge_one
+from features.gaps import bridged
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
@@ -33,12 +33,12 @@ class SeasonalNaive(ArrayState):
     sigma: Floats = field(default_factory=no_rows)
 
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
-        values, sigma = _last_seasons(panel.values, panel.indptr, panel.season)
+        values, sigma = _last_seasons(bridged(panel).values, panel.indptr, panel.season)
         return self.with_arrays({"season_values": values, "sigma": sigma})
 
     def update(self, panel: Panel) -> Self:
         """The new last season; the scale stays as it was estimated."""
-        values, _ = _last_seasons(panel.values, panel.indptr, panel.season)
+        values, _ = _last_seasons(bridged(panel).values, panel.indptr, panel.season)
         return self.with_arrays({"season_values": values, "sigma": self.sigma})
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
@@ -69,7 +69,7 @@ class LastValue(ArrayState):
     sigma: Floats = field(default_factory=no_rows)
 
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
-        values, sigma = _last_seasons(panel.values, panel.indptr, 1)
+        values, sigma = _last_seasons(bridged(panel).values, panel.indptr, 1)
         level = values[:, 0]
         size = np.array([np.nanmean(np.abs(y)) if np.isfinite(y).any() else np.nan for y in panel])
         own = np.isfinite(sigma) & (size > 0)
@@ -79,7 +79,7 @@ class LastValue(ArrayState):
         return self.with_arrays({"level": np.where(np.isfinite(sigma), level, np.nan), "sigma": sigma})
 
     def update(self, panel: Panel) -> Self:
-        values, _ = _last_seasons(panel.values, panel.indptr, 1)
+        values, _ = _last_seasons(bridged(panel).values, panel.indptr, 1)
         return self.with_arrays({"level": values[:, 0], "sigma": self.sigma})
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
@@ -95,7 +95,7 @@ def _last_seasons(values: Floats, indptr: Ordinals, season: int) -> tuple[Floats
     last = np.full((n, season), np.nan)
     sigma = np.full(n, np.nan)
     for i in range(n):
-        y = bridge_one(values[indptr[i] : indptr[i + 1]])
+        y = values[indptr[i] : indptr[i + 1]]
         length = len(y)
         if season == 1 and length == 1:
             last[i, 0] = y[0]

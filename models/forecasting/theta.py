@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from features.compiled import compiled
-from features.gaps import bridge_one
+from features.gaps import bridged
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
@@ -55,6 +55,7 @@ class DynamicOptimisedTheta(ArrayState):
     sigma: Floats = field(default_factory=no_rows)
 
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
+        panel = bridged(panel)
         alpha, kappa, initial_level, sigma = _estimate(panel.values, panel.indptr)
         return self.with_arrays(
             {"alpha": alpha, "kappa": kappa, "initial_level": initial_level, "sigma": sigma}
@@ -62,7 +63,7 @@ class DynamicOptimisedTheta(ArrayState):
         )
 
     def update(self, panel: Panel) -> Self:
-        return self.with_arrays(self.arrays() | _filtered(panel, self.alpha, self.initial_level))
+        return self.with_arrays(self.arrays() | _filtered(bridged(panel), self.alpha, self.initial_level))
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
         """The line keeps learning from the forecasts themselves, as the dynamic model prescribes."""
@@ -166,7 +167,7 @@ def _estimate(values: Floats, indptr: Ordinals) -> tuple[Floats, Floats, Floats,
     alpha, kappa = np.full(n, np.nan), np.full(n, np.nan)
     initial_level, sigma = np.full(n, np.nan), np.full(n, np.nan)
     for i in range(n):
-        y = bridge_one(values[indptr[i] : indptr[i + 1]])
+        y = values[indptr[i] : indptr[i + 1]]
         if len(y) < SHORTEST or np.isnan(y[0]):
             continue
         a, b, _ = _lines(y)
@@ -181,7 +182,7 @@ def _filter(values: Floats, indptr: Ordinals, alpha: Floats, initial_level: Floa
     n = len(indptr) - 1
     states = np.full((n, 5), np.nan)
     for i in range(n):
-        y = bridge_one(values[indptr[i] : indptr[i + 1]])
+        y = values[indptr[i] : indptr[i + 1]]
         if np.isnan(alpha[i]) or len(y) == 0:
             continue
         a, b, mean = _lines(y)

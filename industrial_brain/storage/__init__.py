@@ -1,0 +1,1 @@
+"""Adapters of the storage ports: SQL tables, files, the model registry."""

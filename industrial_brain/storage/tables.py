@@ -1,0 +1,155 @@
+"""The tables. `migrations/` builds them step by step; a contract test holds the two together.
+
+Text that people search for is kept once more in `search`: casefolded, so that a substring is found alike on every
+database. Moments are microseconds (`moments.py`). Codes collate by code point, so that pages have one order everywhere.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+#: codes and ids
+CODE = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+def _within(column: str, table: str) -> sa.ForeignKeyConstraint:
+    """A reference that is checked at commit, so that a batch may name a row before it holds it."""
+    return sa.ForeignKeyConstraint([column], [f"{table}.code"], deferrable=True, initially="DEFERRED")
+
+
+region = sa.Table(
+    "region",
+    metadata,
+    sa.Column("code", CODE, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name_en", sa.String, nullable=False),
+    sa.Column("tier", sa.String, nullable=False),
+    sa.Column("parent", CODE, index=True),
+    sa.Column("longitude", sa.Double),
+    sa.Column("latitude", sa.Double),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("search", sa.String, nullable=False),
+    _within("parent", "region"),
+)
+
+cluster = sa.Table(
+    "cluster",
+    metadata,
+    sa.Column("code", CODE, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name_en", sa.String, nullable=False),
+    sa.Column("cluster_class", sa.String, nullable=False),
+    sa.Column("search", sa.String, nullable=False),
+)
+
+indicator = sa.Table(
+    "indicator",
+    metadata,
+    sa.Column("code", CODE, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("name_en", sa.String, nullable=False),
+    sa.Column("unit", sa.String, nullable=False),
+    sa.Column("frequency", sa.String(1), nullable=False),
+    sa.Column("sector", sa.String, nullable=False),
+    sa.Column("aggregation", sa.String, nullable=False),
+    sa.Column("weight", CODE),
+    sa.Column("numerator", CODE),
+    sa.Column("denominator", CODE),
+    sa.Column("nonnegative", sa.Boolean, nullable=False),
+    sa.Column("search", sa.String, nullable=False),
+    _within("weight", "indicator"),
+    _within("numerator", "indicator"),
+    _within("denominator", "indicator"),
+)
+
+enterprise = sa.Table(
+    "enterprise",
+    metadata,
+    sa.Column("id", CODE, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("region", CODE, sa.ForeignKey("region.code"), nullable=False, index=True),
+    sa.Column("cluster", CODE, sa.ForeignKey("cluster.code"), nullable=False, index=True),
+    sa.Column("employees", sa.Integer, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+)
+
+site = sa.Table(
+    "site",
+    metadata,
+    sa.Column("id", CODE, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("region", CODE, sa.ForeignKey("region.code"), nullable=False, index=True),
+    sa.Column("enterprise", CODE, sa.ForeignKey("enterprise.id"), index=True),
+    sa.Column("parent", CODE, index=True),
+    sa.Column("longitude", sa.Double),
+    sa.Column("latitude", sa.Double),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.ForeignKeyConstraint(["parent"], ["site.id"], deferrable=True, initially="DEFERRED"),
+)
+
+#: `key` stands for the id in every observation: 4 bytes instead of some 20
+series = sa.Table(
+    "series",
+    metadata,
+    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("id", CODE, nullable=False, unique=True),
+    sa.Column("frequency", sa.String(1), nullable=False),
+    sa.Column("unit", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("indicator", CODE, sa.ForeignKey("indicator.code"), index=True),
+    sa.Column("region", CODE, sa.ForeignKey("region.code"), index=True),
+    sa.Column("tier", sa.String),
+    sa.Column("cluster", CODE, sa.ForeignKey("cluster.code")),
+    sa.Column("sector", sa.String),
+    sa.Column("aggregation", sa.String, nullable=False),
+    sa.Column("nonnegative", sa.Boolean, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("search", sa.String, nullable=False),
+)
+
+#: `newest_known_at` spares a scan of all observations
+source = sa.Table(
+    "source",
+    metadata,
+    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("licence", sa.String, nullable=False),
+    sa.Column("url", sa.String, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("newest_known_at", sa.BigInteger),
+    sa.UniqueConstraint("name", "licence", "url", "simulated"),
+)
+
+#: append-only. The primary key is the order in which panels are read; on SQLite it is the table itself.
+observation = sa.Table(
+    "observation",
+    metadata,
+    sa.Column("series", sa.Integer, sa.ForeignKey("series.key"), primary_key=True, autoincrement=False),
+    sa.Column("period", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("known_at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("value", sa.Double, nullable=False),
+    sa.Column("source", sa.Integer, sa.ForeignKey("source.key"), nullable=False),
+    sqlite_with_rowid=False,
+)
+
+api_key = sa.Table(
+    "api_key",
+    metadata,
+    sa.Column("id", CODE, primary_key=True),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("sites", sa.JSON, nullable=False),
+    sa.Column("secret_sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("revoked_at", sa.BigInteger),
+)
