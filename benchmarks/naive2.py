@@ -11,7 +11,7 @@ from statistics import NormalDist
 import numpy as np
 
 from benchmarks.methods import PROBABILITIES, Answer
-from features.gaps import bridge_one
+from features.gaps import bridged
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.protocols import Progress
 
@@ -27,8 +27,7 @@ def naive2(panel: Panel, horizon: int, progress: Progress) -> Answer:
     answer = Answer.blank(len(panel), horizon)
     z = np.array([NormalDist().inv_cdf(p) for p in PROBABILITIES])
     steps = np.arange(1, horizon + 1)
-    for row, values in enumerate(panel):
-        y = bridge_one(values)
+    for row, y in enumerate(bridged(panel)):
         multiplicative = bool((y > 0).all())
         neutral = 1.0 if multiplicative else 0.0
         pattern = seasonal_pattern(y, panel.season, multiplicative) if is_seasonal(y, panel.season) else None

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods import PROBABILITIES, Answer
-from features.gaps import bridge_one
+from features.gaps import bridged
 from industrial_brain.domain.errors import UnavailableError
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.protocols import Progress
@@ -49,10 +49,10 @@ class Peer:
         np.random.seed(self.seed)  # the only seed that these models know
         answer = Answer.blank(len(panel), horizon)
         refused: dict[int, str] = {}
-        for row, values in enumerate(panel):
+        for row, values in enumerate(bridged(panel)):
             try:
                 answer.mean[row], answer.quantiles[row] = _forecast_one(
-                    build(season_length=panel.season), bridge_one(values), horizon
+                    build(season_length=panel.season), values, horizon
                 )
             except Exception as error:  # noqa: BLE001 - statsforecast raises the bare class for "can't be fitted"
                 refused[row] = f"{type(error).__name__}: {error}"

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,12 @@ if TYPE_CHECKING:
 
 #: the registered model of the forecasting task
 FORECASTING = "ib-forecasting"
+
+#: the folder that holds our packages
+_PACKAGES = Path(__file__).parent.parent
+
+#: what a bundle's reader imports: our domain types, features and models; not the stores, nor the doors
+_LOGGED = ("models", "features", "industrial_brain/__init__.py", "industrial_brain/domain")
 
 
 class Brain:
@@ -72,12 +77,10 @@ class Brain:
 
     @cached_property
     def registry(self) -> Registry:
-        from industrial_brain.storage.registry import MlflowRegistry
+        from industrial_brain.storage.registry import LoggedCode, MlflowRegistry
 
-        wrapper = find_spec("serving.pyfunc_model")
-        if wrapper is None or wrapper.origin is None:
-            raise RuntimeError("the installation lacks serving/pyfunc_model.py")
-        return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, FORECASTING, Path(wrapper.origin))
+        code = LoggedCode(_PACKAGES, "serving/pyfunc_model.py", _LOGGED)
+        return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, FORECASTING, code)
 
     def initialise(self) -> None:
         """Make the database's tables, or bring them up to date."""

@@ -119,7 +119,7 @@ def _is_accurate(challenger: ForecastBundle, champion: ForecastBundle) -> Check:
 def _compared(own: Floats, others: Floats, name: str) -> tuple[bool, str]:
     """Whether our errors are not clearly larger, by a paired test over the series, and the figures in words."""
     difference = own - others
-    change = float(own.mean() / others.mean() - 1.0) if others.mean() > 0 else 0.0
+    change = float((own.mean() - others.mean()) / max(others.mean(), np.finfo(float).tiny))
     error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else np.inf
     significant = float(abs(difference.mean())) > _SIGNIFICANT * error
     detail = (

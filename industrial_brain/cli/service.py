@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 #: the real series, and the simulated one, that the demo answers for
-_REAL, _SIMULATED = "CEU0500000001:US", "industrial_output:500000"
+_REAL, _SIMULATED = "CEU0500000001:US", "output:500000"
 
 _SEED = 20260101
 

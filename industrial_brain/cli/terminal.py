@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,8 +18,11 @@ from industrial_brain.domain.errors import BrainError, InputError
 from industrial_brain.domain.protocols import Progress
 from industrial_brain.settings import Settings
 
+#: columns of a line in a pipe or a file, where nothing says how wide it may be
+_WIDE = 200
+
 #: answers; pipes and files get them plain
-out = Console(highlight=False)
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 #: everything that is not the answer: progress, hints, errors
 err = Console(stderr=True, highlight=False)
@@ -38,7 +42,13 @@ def table(*columns: str, title: str | None = None) -> Table:
     """An empty table in the house's style; columns whose name ends in `#` are numbers."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column.removesuffix("#"), justify="right" if column.endswith("#") else "left")
+        number_like = column.endswith("#")
+        made.add_column(
+            column.removesuffix("#"),
+            justify="right" if number_like else "left",
+            no_wrap=number_like or column == "id",
+            overflow="fold",
+        )
     return made
 
 

@@ -18,6 +18,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,6 @@ from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-import features
-import industrial_brain
-import models
 from industrial_brain.domain.errors import StateError, UnavailableError, UnknownIdError
 from industrial_brain.domain.forecasts import ModelVersion
 
@@ -47,6 +45,32 @@ _METRICS_A_CALL = 1000
 _PAGE = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedCode:
+    """The code that makes a logged model answer where our packages are not installed.
+
+    Attributes:
+        root: folder that the other paths are below.
+        wrapper: file with the pyfunc model.
+        packages: files and folders that it imports, each with the packages around it.
+    """
+
+    root: Path
+    wrapper: str
+    packages: tuple[str, ...]
+
+    def copied_to(self, folder: Path) -> list[Path]:
+        """Copy the packages, and nothing else, into a folder; the top-level packages there."""
+        for name in self.packages:
+            source, target = self.root / name, folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, target)
+        return sorted(folder.iterdir())
+
+
 class MlflowRegistry:
     """Versions of one registered model.
 
@@ -54,11 +78,11 @@ class MlflowRegistry:
         uri: MLflow's tracking and registry URI; a SQLite file is made, with its folder, on first use.
         artifacts: folder of the versions' files, where the URI is a database; None leaves the place to an MLflow server.
         name: the registered model, `ib-AREA[-TASK]`.
-        wrapper: the file with the pyfunc model that is logged as code.
+        code: what is logged beside the arrays.
     """
 
-    def __init__(self, uri: str, artifacts: Path | None, name: str, wrapper: Path) -> None:
-        self._uri, self._artifacts, self._name, self._wrapper = uri, artifacts, name, wrapper
+    def __init__(self, uri: str, artifacts: Path | None, name: str, code: LoggedCode) -> None:
+        self._uri, self._artifacts, self._name, self._code = uri, artifacts, name, code
         self._opened: MlflowClient | None = None
 
     def save(
@@ -200,7 +224,7 @@ class MlflowRegistry:
     def _log_model(self, run_id: str, bundle: Path) -> None:
         """A pyfunc model as code, with the packages it needs; saved locally first, so that no fluent state is needed."""
         with tempfile.TemporaryDirectory(prefix="brain-model-") as scratch:
-            code = _copied_packages(Path(scratch) / "code")
+            packages = self._code.copied_to(Path(scratch) / "code")
             artifact = Path(scratch) / "bundle"
             shutil.copytree(bundle, artifact)
             with warnings.catch_warnings():
@@ -209,9 +233,9 @@ class MlflowRegistry:
                 )  # the signature is ours
                 mlflow.pyfunc.save_model(
                     path=str(Path(scratch) / "model"),
-                    python_model=str(self._wrapper),
+                    python_model=str(self._code.root / self._code.wrapper),
                     artifacts={"bundle": str(artifact)},
-                    code_paths=[str(folder) for folder in code],
+                    code_paths=[str(folder) for folder in packages],
                     pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
                     signature=ModelSignature(
                         inputs=Schema([ColSpec(DataType.string, "series"), ColSpec(DataType.long, "horizon")]),
@@ -264,18 +288,6 @@ class MlflowRegistry:
 def _is_missing(error: MlflowException) -> bool:
     """An alias that was never set is reported as a bad request by some stores, a missing resource by others."""
     return error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST) or "alias" in str(error).lower()
-
-
-def _copied_packages(folder: Path) -> list[Path]:
-    """What a bundle's reader imports: our domain types, features and models; not the stores, nor the doors."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    for package in (models, features):
-        source = Path(package.__path__[0])
-        shutil.copytree(source, folder / source.name, ignore=ignored)
-    source = Path(industrial_brain.__path__[0])
-    shutil.copytree(source / "domain", folder / source.name / "domain", ignore=ignored)
-    shutil.copy(source / "__init__.py", folder / source.name / "__init__.py")
-    return [folder / name for name in ("models", "features", "industrial_brain")]
 
 
 def _without_password(uri: str) -> str:

@@ -3,6 +3,9 @@
 A model's variance formula takes its parameters as known and its errors as normal; both flatter it. So the errors of the
 rolling-origin backtest, divided by the scale that the model claimed, are pooled over the series of one frequency, and
 their empirical quantiles replace the normal ones (split conformal prediction with a scaled score: Lei et al. 2018).
+
+The law is taken as symmetric, so the median is the mean: the series of a city share its shocks, so the common sign of a few
+origins' errors says which way the last shock went, not which way the next one will.
 """
 
 from __future__ import annotations
@@ -68,5 +71,5 @@ def calibrate(errors: Floats) -> Calibration:
             pool = window[np.isfinite(window)]
             if len(pool) >= ENOUGH:
                 break
-        rows.append(np.quantile(pool, GRID))
+        rows.append(np.quantile(np.concatenate([pool, -pool]), GRID))
     return Calibration(quantiles=np.stack(rows), errors=total)
