@@ -32,7 +32,7 @@ clean: ## remove what `make` installed; data stays
 	rm -rf .venv .tools
 
 .venv/.ready: uv.lock pyproject.toml $(UV)
-	$(UV) sync --frozen --all-extras --python $(PYTHON)
+	$(UV) sync --frozen --all-extras --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 $(UV):

@@ -6,6 +6,7 @@ Adapters are imported and opened when they are first asked for, so that a comman
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 
 #: the registered model of the forecasting task
 FORECASTING = "ib-forecasting"
+
+#: what MLflow reads from the environment, at its import: no reports to its makers, no bars beside ours, and a server that is
+#: down is said to be so within seconds
+_MLFLOW_MANNERS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # what a version needs does not depend on the folder that it was trained in
+}
 
 #: the folder that holds our packages
 _PACKAGES = Path(__file__).parent.parent
@@ -77,6 +87,8 @@ class Brain:
 
     @cached_property
     def registry(self) -> Registry:
+        for name, value in _MLFLOW_MANNERS.items():
+            os.environ.setdefault(name, value)
         from industrial_brain.storage.registry import LoggedCode, MlflowRegistry
 
         code = LoggedCode(_PACKAGES, "serving/pyfunc_model.py", _LOGGED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from training.fit import FittedPartition, fit_partition
+from training.fit import FittedPartition, fit_every
 from training.plan import Partition
 
 
@@ -20,4 +20,4 @@ class InProcess:
 
     def run(self, partitions: Iterable[Partition]) -> Iterator[tuple[Partition, FittedPartition]]:
         for partition in partitions:
-            yield partition, fit_partition(partition.spec, partition.panel)
+            yield partition, fit_every(partition.spec, partition.panel)

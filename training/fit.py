@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from industrial_brain.domain.periods import Ordinals
 from models.catalogue import CANDIDATES, DEFAULT_CANDIDATE, FALLBACK_FORECASTER, FORECASTERS
 from models.forecasting.bundle import Texts
 from models.forecasting.combination import Combination
-from models.forecasting.state import Array
+from models.forecasting.state import Array, join
 from training.backtest import Backtest, choose, run_backtest, weight_matrix
 from training.plan import TrainSpec
 
@@ -60,6 +60,26 @@ class FittedPartition:
     def from_arrays(cls, arrays: Mapping[str, Array]) -> FittedPartition:
         model = {name.removeprefix("model/"): a for name, a in arrays.items() if name.startswith("model/")}
         return cls(model=_unfitted().with_arrays(model), **{name: arrays[name] for name in cls._PLAIN})
+
+
+def fit_every(
+    spec: TrainSpec, panel: Panel, fit: Callable[[TrainSpec, Panel], FittedPartition] | None = None
+) -> FittedPartition:
+    """`fit_partition`, but a series that breaks it fails alone, with the error as its reason.
+
+    The partition is halved until what breaks stands by itself; the others are fitted as if it had not been there, but for
+    what they borrow from their neighbours.
+    """
+    fit = fit or fit_partition
+    try:
+        return fit(spec, panel)
+    except Exception as error:  # noqa: BLE001  # whatever a series breaks, it must not take the others with it
+        if len(panel) == 1:
+            nothing = fit_partition(spec, replace(panel, values=np.full_like(panel.values, np.nan)))
+            return replace(nothing, failure=_texts([f"The fit broke: {type(error).__name__}: {error}."]))
+        middle = len(panel) // 2
+        halves = [fit_every(spec, panel.take(rows), fit) for rows in (range(middle), range(middle, len(panel)))]
+        return FittedPartition.from_arrays(join([half.arrays() for half in halves]))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # values too large to compute with are looked for, and named

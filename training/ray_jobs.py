@@ -1,9 +1,10 @@
-"""Ray: the only file that imports it. It maps `fit_partition` over partitions, and holds no mathematics."""
+"""Ray: the only file that imports it. It maps `fit_every` over partitions, and holds no mathematics."""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -18,11 +19,14 @@ import industrial_brain
 import models
 import training
 from industrial_brain.domain.errors import UnavailableError
-from training.fit import FittedPartition, fit_partition
+from training.fit import FittedPartition, fit_every
 from training.plan import Partition, TrainSpec
 
 #: tasks under way for each CPU of the cluster: enough to hide the hand-over, few enough to bound memory
 _TASKS_PER_CPU = 2
+
+#: how long a cluster's door may take to open
+_KNOCK_SECONDS = 10
 
 #: how often Ray starts a task again whose worker died
 _RETRIES = 3
@@ -62,7 +66,7 @@ class RayExecutor:
 
 
 def _fit(spec: TrainSpec, panel: Any) -> dict[str, Any]:
-    return fit_partition(spec, panel).arrays()
+    return fit_every(spec, panel).arrays()
 
 
 @contextmanager
@@ -86,6 +90,7 @@ def ray_cluster(address: str | None) -> Iterator[RayExecutor]:
             if address is None:
                 ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             else:
+                _knock(address)
                 packages = [str(Path(p.__path__[0])) for p in (industrial_brain, models, features, training)]
                 ray.init(
                     address=address,
@@ -93,7 +98,7 @@ def ray_cluster(address: str | None) -> Iterator[RayExecutor]:
                     logging_level=logging.ERROR,
                     runtime_env={"py_modules": packages},
                 )
-        except (ConnectionError, TimeoutError, RayError, ValueError) as error:
+        except (OSError, RayError, ValueError) as error:
             raise UnavailableError(
                 f"No Ray cluster answers at {address}: {error}." if address else f"Ray did not start here: {error}.",
                 "Check the address with `ray status --address ADDRESS`, or leave --ray out to train on this machine.",
@@ -103,3 +108,10 @@ def ray_cluster(address: str | None) -> Iterator[RayExecutor]:
     finally:
         if not already:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise OSError at once where nobody listens; Ray itself would try for minutes. `auto` names no door to knock at."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from industrial_brain.cli.reports import print_import, print_profile
 from industrial_brain.cli.terminal import brain, err, moment, now, out, progress_bar, table, waiting
 from industrial_brain.domain.indicators import Source
 from industrial_brain.domain.periods import Frequency
@@ -49,7 +50,7 @@ def init(
                 now=wired.clock(),
                 progress=progress,
             )
-        out.print(report)
+        print_profile(report)
     counts = wired.catalogue.counts()
     out.print("The database has " + ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) + ".")
 
@@ -129,7 +130,7 @@ def import_indicators(
             progress=progress,
             rejects=rejects,
         )
-    out.print(report)
+    print_import(report)
 
 
 def indicators(

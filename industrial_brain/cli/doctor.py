@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from industrial_brain.cli.terminal import written
+from industrial_brain.cli.terminal import plural, written
 from industrial_brain.composition import Brain
 from industrial_brain.domain.errors import BrainError, NoModelError
 
@@ -99,7 +99,7 @@ def _data(wired: Brain) -> Iterator[Finding]:
 
 def _registry(wired: Brain) -> Iterator[Finding]:
     versions = len(wired.registry.history())
-    yield Finding("Model registry", "ok", f"{wired.settings.mlflow.rpartition('@')[2]}, {versions} versions")
+    yield Finding("Model registry", "ok", f"{wired.settings.mlflow.rpartition('@')[2]}, {plural(versions, 'version')}")
 
 
 def _champion(wired: Brain) -> Iterator[Finding]:

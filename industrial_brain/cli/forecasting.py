@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from industrial_brain.cli.chart import draw_forecast
-from industrial_brain.cli.terminal import brain, err, moment, number, out, progress_bar, table, waiting, written
+from industrial_brain.cli.terminal import brain, err, moment, number, out, plural, progress_bar, table, waiting, written
 from industrial_brain.composition import Brain
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion, Trained
@@ -125,7 +125,7 @@ def print_training(report: TrainingReport) -> None:
     fallbacks = [o for o in report.outcomes if isinstance(o, Trained) and o.fallback]
     resumed = f", {report.resumed} of them kept from a run that was stopped" if report.resumed else ""
     out.print(
-        f"Trained {sum(methods.values()):,} series in {report.partitions} partitions{resumed}: "
+        f"Trained {sum(methods.values()):,} series in {plural(report.partitions, 'partition')}{resumed}: "
         + ", ".join(f"{count:,} {method}" for method, count in methods.most_common())
         + f"; {len(failed):,} failed.",
         soft_wrap=True,

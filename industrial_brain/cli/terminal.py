@@ -118,6 +118,15 @@ def number(value: float) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "version"), plural(2, "version"), plural(0, "city", "cities")
+    ('1 version', '2 versions', '0 cities')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def print_error(error: BrainError) -> None:
     """One sentence, and what to do about it."""
     err.print(f"[red]Error:[/red] {_escaped(error.message)}", soft_wrap=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
-import os
 import shutil
 import tempfile
 import warnings
@@ -32,6 +31,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+from sqlalchemy.exc import SQLAlchemyError
 
 from industrial_brain.domain.errors import StateError, UnavailableError, UnknownIdError
 from industrial_brain.domain.forecasts import ModelVersion
@@ -198,7 +198,6 @@ class MlflowRegistry:
         if self._opened is None:
             for noisy in ("mlflow", "alembic"):
                 logging.getLogger(noisy).setLevel(logging.ERROR)
-            os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # our doors draw their own
             if self._artifacts is not None:
                 self._artifacts.mkdir(parents=True, exist_ok=True)
             if self._uri.startswith("sqlite:///"):
@@ -276,11 +275,11 @@ class MlflowRegistry:
     def _translated(self, missing: str | None = None) -> Iterator[None]:
         try:
             yield
-        except MlflowException as error:
-            if missing is not None and _is_missing(error):
+        except (MlflowException, SQLAlchemyError) as error:
+            if missing is not None and isinstance(error, MlflowException) and _is_missing(error):
                 raise UnknownIdError(missing, "See the versions with `brain models`.") from error
             raise UnavailableError(
-                f"The model registry at {_without_password(self._uri)} did not answer: {error}.",
+                f"The model registry at {_without_password(self._uri)} did not answer ({type(error).__name__}).",
                 "Check BRAIN_MLFLOW_URI with `brain doctor`.",
             ) from error
 

@@ -52,6 +52,8 @@ class FakeRegistry:
     def promote(self, version: int) -> None:
         self._require(version)
         champion = self._aliases.get("champion")
+        if champion == version:
+            return
         if champion is not None:
             self._aliases["previous"] = champion
         self._aliases["champion"] = version
@@ -70,7 +72,7 @@ class FakeRegistry:
         self._require(version)
         self._mark(version, "refused")
         found = self._versions[version]
-        self._versions[version] = replace(found, tags={**found.tags, "refusal": reason})
+        self._versions[version] = replace(found, tags={**found.tags, "refused_because": reason})
 
     def current(self, alias: str = "champion") -> ModelVersion | None:
         return self._shown(self._aliases[alias]) if alias in self._aliases else None

@@ -65,16 +65,26 @@ class SeriesNames:
             return Refused(Reason.UNKNOWN_SERIES, "an id is made of printable characters, at least one")
         return self._of_the_city(name) or self._free(name, dates)
 
-    def _of_the_city(self, name: str) -> SeriesInfo | None:
+    def _of_the_city(self, name: str) -> SeriesInfo | Refused | None:
+        """The city's series of this name; None for a name of another kind; refused where only some of its codes are known,
+        since that is a slip of the pen in a city's series and not a series of its own."""
         try:
             key = SeriesKey.parse(name)
         except InputError:
             return None  # another shape: a free series
         indicator, region = self._indicators.get(key.indicator), self._regions.get(key.region)
         cluster = self._clusters.get(key.cluster) if key.cluster else None
-        if indicator is None or region is None or (key.cluster and cluster is None):
+        if indicator is not None and region is not None and (cluster is not None or key.cluster is None):
+            return city_series(indicator, region, cluster)
+        if indicator is None and region is None:
             return None
-        return city_series(indicator, region, cluster)
+        parts = (
+            ("indicator", key.indicator, indicator),
+            ("region", key.region, region),
+            ("cluster", key.cluster, cluster),
+        )
+        unknown = [f"{kind} '{code}'" for kind, code, found in parts if code and found is None]
+        return Refused(Reason.UNKNOWN_SERIES, f"there is no {' and no '.join(unknown)}")
 
     def _free(self, name: str, dates: Callable[[], Iterable[Written]]) -> SeriesInfo | Refused:
         if not self._declare:

@@ -129,10 +129,27 @@ def test_without_declaring_a_free_series_is_unknown(bench: Bench) -> None:
     assert (report.accepted, report.reasons) == (1, {Reason.UNKNOWN_SERIES: 1})
 
 
-def test_a_code_that_the_catalogue_lacks_makes_a_free_series_and_the_report_counts_it(bench: Bench) -> None:
-    report = bench.load("unique_id,ds,y\noutput:999999,2025-01,1\n")
-    assert (report.accepted, report.free_series) == (1, 1)
-    assert bench.catalogue.series()["output:999999"].indicator is None
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("output:999999", "there is no region '999999'"),
+        ("misspelt:500103", "there is no indicator 'misspelt'"),
+        ("output:500103:C99", "there is no cluster 'C99'"),
+        ("output:999999:C99", "there is no region '999999' and no cluster 'C99'"),
+    ],
+)
+def test_an_id_of_which_only_some_codes_are_known_is_a_slip_and_no_series_of_its_own(
+    bench: Bench, name: str, complaint: str
+) -> None:
+    report = bench.load(f"unique_id,ds,y\n{name},2025-01,1\n")
+    assert (report.accepted, report.reasons) == (0, {Reason.UNKNOWN_SERIES: 1})
+    assert report.rejections[0].detail == complaint
+
+
+def test_an_id_of_which_no_code_is_known_is_a_free_series_and_the_report_counts_it(bench: Bench) -> None:
+    report = bench.load("unique_id,ds,y\nstock:NYSE,2025-01,1\nstock:NYSE,2025-02,1\nstock:NYSE,2025-03,2\n")
+    assert (report.accepted, report.free_series) == (3, 1)
+    assert bench.catalogue.series()["stock:NYSE"].indicator is None
 
 
 def test_a_series_of_rejected_rows_alone_is_not_declared(bench: Bench) -> None:

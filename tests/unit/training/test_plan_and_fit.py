@@ -8,7 +8,7 @@ from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 from tests.panels import awkward_panel, seasonal_panel, walk_panel
 from training.backtest import choose
-from training.fit import FittedPartition, fit_partition
+from training.fit import FittedPartition, fit_every, fit_partition
 from training.pipeline import fit_panels, outcomes_of
 from training.plan import PARTITION_SERIES, TrainSpec, plan_training
 
@@ -134,3 +134,19 @@ def test_measured_coverage_is_near_the_level_on_series_that_follow_the_model() -
     _, quantiles = fit_panels([history]).predict(history.ids, 12, [0.1, 0.9])
     covered = ((actual >= quantiles[:, :, 0]) & (actual <= quantiles[:, :, 1])).mean()
     assert 0.74 < covered < 0.86
+
+
+def test_a_series_that_breaks_the_fit_fails_alone_with_its_reason() -> None:
+    panel = seasonal_panel(n=9)
+    broken = Panel.of([*list(panel)[:4], np.full(50, 666.0), *list(panel)[4:]])
+
+    def breaks(spec: TrainSpec, part: Panel) -> FittedPartition:
+        if (part.values == 666.0).any():
+            raise ZeroDivisionError("unlucky")
+        return fit_partition(spec, part)
+
+    fitted = fit_every(SPEC, broken, breaks)
+    assert np.flatnonzero(fitted.failure != "").tolist() == [4]
+    assert fitted.failure[4] == "The fit broke: ZeroDivisionError: unlucky."
+    good = np.delete(fitted.model.forecast(6).mean, 4, axis=0)
+    np.testing.assert_array_equal(good, fit_partition(SPEC, panel).model.forecast(6).mean)

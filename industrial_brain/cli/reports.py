@@ -1,0 +1,57 @@
+"""What an import and a profile brought, in words and a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from industrial_brain.cli.terminal import err, out, plural, table
+
+if TYPE_CHECKING:
+    from industrial_brain.storage.files.report import ImportReport
+    from industrial_brain.storage.profile import ProfileReport
+
+#: rejected rows that are printed; the rejects file holds all
+_SHOWN = 10
+
+
+def print_import(report: ImportReport) -> None:
+    """Counts first, then what a reader should know, then the rejected rows with their reasons."""
+    out.print(
+        f"{report.path.name}: {report.accepted:,} accepted, {report.duplicate:,} duplicate, {report.revised:,} revised, "
+        f"{report.rejected:,} rejected; {plural(report.series, 'series', 'series')}, {report.layout} layout, "
+        f"{report.encoding}.",
+        markup=False,
+    )
+    if report.new_series:
+        out.print(f"{report.new_series:,} of the series are new.")
+    if report.free_series:
+        out.print(
+            f"{report.free_series:,} of the series are not the city's: their ids name no indicator and region of it."
+        )
+    if report.with_gaps:
+        out.print(f"{report.with_gaps:,} of the series have gaps in this file. Gaps stay gaps.")
+    if report.empty_cells:
+        out.print(f"{report.empty_cells:,} cells are empty.")
+    if report.ignored_columns:
+        out.print(f"Columns that mean nothing here: {', '.join(report.ignored_columns)}.", markup=False)
+    if not report.rejected:
+        return
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reasons.items())
+    err.print(f"Rejected: {reasons}.", style="yellow")
+    listing = table("line#", "reason", "series", "ds", "y", "detail")
+    for one in report.rejections[:_SHOWN]:
+        listing.add_row(str(one.line), one.reason, one.unique_id or one.row[:40], one.ds, one.y, one.detail)
+    err.print(listing)
+    if report.rejected > _SHOWN:
+        err.print(
+            f"The first {_SHOWN} of {report.rejected:,}; --rejects FILE keeps them all, ready to mend and import."
+        )
+
+
+def print_profile(report: ProfileReport) -> None:
+    """What the profile is, what it holds, and its imports."""
+    made_up = " Its values are simulated." if report.source.simulated else ""
+    out.print(f"{report.name}: {report.source.name}, licence {report.source.licence}.{made_up}", markup=False)
+    out.print("It describes " + ", ".join(f"{count:,} {kind}" for kind, count in report.records.items()) + ".")
+    for imported in report.imports:
+        print_import(imported)
