@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _REAL, _SIMULATED = "CEU0500000001:US", "output:500000"
 
 _SEED = 20260101
+_DEMO_KEY = "demo"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -138,7 +139,10 @@ def _serve_demo(wired: Brain, host: str, port: int) -> None:
     """Serve, ask the server one question over HTTP, and leave it running."""
     from serving.run import serve as run
 
-    _, secret = wired.keys.create("demo", Role.ADMIN)
+    for key in wired.keys.list_keys():  # an earlier demo's key is not left lying about
+        if key.name == _DEMO_KEY and key.revoked_at is None:
+            wired.keys.revoke(key.id)
+    _, secret = wired.keys.create(_DEMO_KEY, Role.ADMIN)
 
     def introduce(address: str) -> None:
         out.print(f"Serving at {address} (Ctrl-C stops it). Admin key, shown once: {secret}", soft_wrap=True)
