@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from industrial_brain.domain.errors import NoModelError
+from industrial_brain.domain.errors import InputError, NoModelError
 from industrial_brain.domain.forecasts import ModelVersion
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Progress, Registry, no_progress
 from industrial_brain.domain.versions import version_as_of
@@ -92,7 +92,7 @@ class Brain:
         from industrial_brain.storage.registry import LoggedCode, MlflowRegistry
 
         code = LoggedCode(_PACKAGES, "serving/pyfunc_model.py", _LOGGED)
-        return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, FORECASTING, code)
+        return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, FORECASTING, code, self.settings.downloads)
 
     def initialise(self) -> None:
         """Make the database's tables, or bring them up to date."""
@@ -129,7 +129,12 @@ class Brain:
         from training.pipeline import Provenance, train_forecasting
         from training.provenance import code_fingerprint, git_sha, lock_hash
 
-        vintage = as_of or self.clock()
+        now = self.clock()
+        vintage = as_of or now
+        if vintage > now:
+            raise InputError(
+                f"Nothing is known yet as of {vintage:%Y-%m-%d %H:%M}Z.", "Give a moment that has passed, or none."
+            )
         return train_forecasting(
             panels=self.observations.read_panels(vintage),
             infos=self.catalogue.series(),
@@ -141,6 +146,15 @@ class Brain:
             promote=promote,
             progress=progress,
         )
+
+    def has_news(self, champion: ModelVersion, *, seed: int = 0) -> bool:
+        """Whether training now, on the same seed, would see other data, or run other code, than this version."""
+        from training.pipeline import data_fingerprint
+        from training.plan import plan_training
+        from training.provenance import code_fingerprint
+
+        plan = plan_training(self.observations.read_panels(self.clock()), seed=seed, code=code_fingerprint())
+        return data_fingerprint(plan) != champion.tags.get("data")
 
     def judge(self, version: int) -> Verdict:
         """What the gate says of a version beside today's champion."""

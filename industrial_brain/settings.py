@@ -39,6 +39,11 @@ class Settings(BaseSettings):
         return None if self.mlflow.startswith(("http://", "https://")) else self.home.resolve() / "mlruns" / "artifacts"
 
     @property
+    def downloads(self) -> Path:
+        """Folder of versions that were fetched from an MLflow server."""
+        return self.home.resolve() / "downloads"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of finished partitions of runs that have not ended yet."""
         return self.home.resolve() / "checkpoints"

@@ -5,34 +5,58 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from industrial_brain.domain.periods import Frequency
 from models.forecasting.damped_trend import DampedTrend
 from models.forecasting.deseasonalised import Deseasonalised
+from models.forecasting.holt_winters import HoltWinters
+from models.forecasting.reseasoned import Reseasoned
 from models.forecasting.seasonal_naive import LastValue, SeasonalNaive
 from models.forecasting.state import ArrayForecaster
 from models.forecasting.theta import DynamicOptimisedTheta
 
-#: forecasters that are fitted to every series, unfitted
+#: forecasters by name, unfitted
 FORECASTERS: Mapping[str, ArrayForecaster] = MappingProxyType(
     {
-        "seasonal_naive": SeasonalNaive(),
         "theta": Deseasonalised(DynamicOptimisedTheta()),
         "damped_trend": Deseasonalised(DampedTrend()),
+        "holt_winters": HoltWinters(),
+        "seasonal_naive": SeasonalNaive(),
         "last_value": LastValue(),
     }
 )
 
-#: candidates that a backtest chooses from: a name and its weights over the forecasters
-CANDIDATES: Mapping[str, Mapping[str, float]] = MappingProxyType(
-    {
-        "average": {"theta": 0.5, "damped_trend": 0.5},
-        "theta": {"theta": 1.0},
-        "damped_trend": {"damped_trend": 1.0},
-        "seasonal_naive": {"seasonal_naive": 1.0},
-    }
+#: what answers, as a named fallback, where a history is too short for anything else
+FALLBACK = "last_value"
+
+#: the yardstick
+NAIVE = "seasonal_naive"
+
+#: what the ensemble weighs, with the error that is expected of each before a backtest has spoken: relative to the median
+#: member, rounded, as measured by rolling origins on the public sets of `benchmarks/README.md`
+EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
+    {"theta": 1.0, "damped_trend": 1.0, "holt_winters": 1.0, "seasonal_naive": 1.3}
 )
 
-#: what answers until a backtest has spoken
-DEFAULT_CANDIDATE = "average"
+#: a second, longer season, in periods: the week in hours, the year in weeks
+LONG_SEASON: Mapping[Frequency, int] = MappingProxyType({Frequency.HOURLY: 168, Frequency.WEEKLY: 52})
 
-#: what answers, as a named fallback, where a history is too short for any candidate
-FALLBACK_FORECASTER = "last_value"
+
+def forecaster(name: str) -> ArrayForecaster:
+    """The unfitted forecaster of this name; `theta@168` is theta with a season of 168 periods. Raises KeyError."""
+    base, _, season = name.partition("@")
+    return Reseasoned(FORECASTERS[base], int(season)) if season else FORECASTERS[base]
+
+
+def members_for(freq: Frequency, season: int) -> tuple[str, ...]:
+    """Names of the ensemble's members for panels of this frequency and season, and of the fallback, which is the last."""
+    members = [name for name in EXPECTED_ERROR if season > 1 or name != "holt_winters"]
+    longer = LONG_SEASON.get(freq, 0)
+    if longer > season:
+        members += [f"{name}@{longer}" for name in EXPECTED_ERROR]
+    return (*members, FALLBACK)
+
+
+def expected_error(name: str) -> float:
+    """What `EXPECTED_ERROR` says of a member; one whose season is replaced is expected to be half as bad again."""
+    base, _, season = name.partition("@")
+    return EXPECTED_ERROR[base] * (1.5 if season else 1.0)

@@ -117,6 +117,7 @@ def _record(forecast: Forecast, model: dict[str, object]) -> dict[str, object]:
         "mean": forecast.mean,
         "quantiles": forecast.quantiles,
         "method": forecast.method,
+        "weights": forecast.weights,
         "fallback": forecast.fallback,
         "notes": forecast.notes,
         "model": model,

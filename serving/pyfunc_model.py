@@ -16,7 +16,7 @@ from industrial_brain.domain.forecasts import Failed, Forecast
 from models.forecasting.bundle import ForecastBundle
 
 
-class ForecastModel(PythonModel):
+class BundleModel(PythonModel):
     """Rows of (series, horizon) in, one row a series and step out.
 
     Input columns: `series` (text), and `horizon` (whole number), which says how far each row's series is forecast.
@@ -58,4 +58,4 @@ def _rows(answer: Forecast | Failed) -> list[dict[str, object]]:
     ]
 
 
-set_model(ForecastModel())
+set_model(BundleModel())

@@ -210,7 +210,8 @@ class ForecastOut(_Out):
     start: str = Field(description="First period forecast; the others follow at `freq`.")
     mean: list[float]
     quantiles: dict[str, list[float]] = Field(description="Probability to one value a period, such as `0.025`.")
-    method: str
+    method: str = Field(description="The model that answers; `ensemble` where several do.")
+    weights: dict[str, float] = Field(description="The models that answer, with the weight of each.")
     fallback: str | None = Field(description="Why a simpler method answers than the engine would choose, or null.")
     notes: list[str] = Field(description="Treatments that a reader should know of.")
     model: ModelName

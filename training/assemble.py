@@ -6,13 +6,13 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Panel, concatenate
 from industrial_brain.domain.periods import Frequency
-from models.catalogue import CANDIDATES, DEFAULT_CANDIDATE
 from models.forecasting.bundle import BacktestRecord, FittedPanel, ForecastBundle
-from models.forecasting.calibration import calibrate
+from models.forecasting.calibration import Calibration, calibrate
 from models.forecasting.state import join
 from training.fit import FittedPartition
 from training.plan import Partition
@@ -38,25 +38,33 @@ def assemble(
     panels, scores = {}, []
     for freq, fitted_parts in by_frequency.items():
         panel = concatenate([partition.panel for partition, _ in fitted_parts])
-        fitted = FittedPartition.from_arrays(join([f.arrays() for _, f in fitted_parts]))
+        fitted = FittedPartition.from_arrays(join([f.arrays() for _, f in fitted_parts]), freq, panel.season)
         panels[freq] = _fitted_panel(panel, fitted, infos)
-        scores.append(score_series(panel.ids, fitted, list(CANDIDATES), DEFAULT_CANDIDATE))
+        scores.append(score_series(panels[freq], fitted))
     return ForecastBundle(vintage, panels, provenance), scores
+
+
+def _calibrated(fitted: FittedPartition, rows: npt.NDArray[np.bool_]) -> Calibration:
+    return calibrate(fitted.standardised[rows].reshape(-1, fitted.standardised.shape[-1]))
 
 
 def _fitted_panel(panel: Panel, fitted: FittedPartition, infos: Mapping[str, SeriesInfo]) -> FittedPanel:
     facts = [infos[name] for name in panel.ids]
+    simulated = np.array([info.simulated for info in facts])
     seen_below_zero = np.array([bool((y < 0.0).any()) for y in panel])
     return FittedPanel(
         panel=panel,
         model=fitted.model,
-        calibration=calibrate(fitted.standardised.reshape(-1, fitted.standardised.shape[-1])),
+        real=_calibrated(fitted, ~simulated),
+        simulated_law=_calibrated(fitted, simulated),
         method=fitted.method,
         fallback=fitted.fallback,
         notes=fitted.notes,
         failure=fitted.failure,
         unit=np.array([info.unit for info in facts], dtype=np.str_),
         nonnegative=np.array([info.nonnegative for info in facts]) | ~seen_below_zero,
-        simulated=np.array([info.simulated for info in facts]),
-        backtest=BacktestRecord(tuple(CANDIDATES), fitted.origins, fitted.mase, fitted.choice),
+        simulated=simulated,
+        backtest=BacktestRecord(
+            tuple(fitted.model.members), fitted.origins, fitted.error, fitted.mase_scale, fitted.weights
+        ),
     )

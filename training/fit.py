@@ -1,4 +1,4 @@
-"""Fit one partition: backtest, choose, fit on everything, say what became of each series. No Ray here, and no I/O."""
+"""Fit one partition: backtest, weigh, fit on everything, say what became of each series. No Ray here, and no I/O."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import numpy.typing as npt
 
 from features.gaps import gap_counts
 from features.present import mean_of_present
+from features.seasonality import SEASONS_NEEDED
 from industrial_brain.domain.panel import Floats, Panel
-from industrial_brain.domain.periods import Ordinals
-from models.catalogue import CANDIDATES, DEFAULT_CANDIDATE, FALLBACK_FORECASTER, FORECASTERS
+from industrial_brain.domain.periods import Frequency, Ordinals
+from models.catalogue import FALLBACK, expected_error, forecaster, members_for
 from models.forecasting.bundle import Texts
 from models.forecasting.combination import Combination
-from models.forecasting.state import Array, join
-from training.backtest import Backtest, choose, run_backtest, weight_matrix
+from models.forecasting.state import SHORTEST_HISTORY, Array, join
+from training.backtest import Backtest, run_backtest
 from training.plan import TrainSpec
+from training.weighing import weigh, without_negligible
 
 Flags = npt.NDArray[np.bool_]
 
-_NAMES = tuple(CANDIDATES)
-_DEFAULT = _NAMES.index(DEFAULT_CANDIDATE)
+#: what the method is called where more than one member answers
+ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,9 @@ class FittedPartition:
     Attributes:
         model: the fitted combination.
         method, fallback, notes, failure: as in `models.forecasting.bundle.FittedPanel`.
-        origins, mase, choice: as in `models.forecasting.bundle.BacktestRecord`.
-        standardised: float64 (n, origins, horizon), the errors of this version's own choices over the scale that it
-            claimed: each origin is forecast with the candidate that older origins had chosen, so no error is flattered.
+        origins, error, mase_scale, weights: as in `models.forecasting.bundle.BacktestRecord`.
+        standardised: float64 (n, origins, horizon), the errors of this version's own weights over the scale that it
+            claimed: each origin is forecast with the weights that older origins had given, so no error is flattered.
         smape: float64 (n, origins), in percent, of the same forecasts.
     """
 
@@ -44,22 +46,36 @@ class FittedPartition:
     notes: Texts
     failure: Texts
     origins: Ordinals
-    mase: Floats
-    choice: Ordinals
+    error: npt.NDArray[np.float32]
+    mase_scale: Floats
+    weights: Floats
     standardised: Floats
     smape: Floats
 
-    _PLAIN = ("method", "fallback", "notes", "failure", "origins", "mase", "choice", "standardised", "smape")
-
     def arrays(self) -> dict[str, Array]:
         """The whole result as named arrays, for a checkpoint or a wire."""
-        plain = {name: getattr(self, name) for name in self._PLAIN}
+        plain = {name: getattr(self, name) for name in _PLAIN}
         return plain | {f"model/{name}": array for name, array in self.model.arrays().items()}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> FittedPartition:
+    def from_arrays(cls, arrays: Mapping[str, Array], freq: Frequency, season: int) -> FittedPartition:
+        """The inverse of `arrays`, for a panel of this frequency and season."""
         model = {name.removeprefix("model/"): a for name, a in arrays.items() if name.startswith("model/")}
-        return cls(model=_unfitted().with_arrays(model), **{name: arrays[name] for name in cls._PLAIN})
+        return cls(model=_unfitted(freq, season).with_arrays(model), **{name: arrays[name] for name in _PLAIN})
+
+
+_PLAIN = (
+    "method",
+    "fallback",
+    "notes",
+    "failure",
+    "origins",
+    "error",
+    "mase_scale",
+    "weights",
+    "standardised",
+    "smape",
+)
 
 
 def fit_every(
@@ -79,48 +95,70 @@ def fit_every(
             return replace(nothing, failure=_texts([f"The fit broke: {type(error).__name__}: {error}."]))
         middle = len(panel) // 2
         halves = [fit_every(spec, panel.take(rows), fit) for rows in (range(middle), range(middle, len(panel)))]
-        return FittedPartition.from_arrays(join([half.arrays() for half in halves]))
+        return FittedPartition.from_arrays(join([half.arrays() for half in halves]), panel.freq, panel.season)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # values too large to compute with are looked for, and named
 def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
-    """Backtest all candidates, choose one a series, fit it on the whole history.
+    """Backtest all members, weigh them for each series, fit them on the whole history.
 
-    A series whose chosen candidate has no finite answer falls back to the last value, and says so; one that has no answer at
-    all fails, and says why. No series stops the others.
+    A member without a finite answer gets no weight. A series with fewer than `SHORTEST_HISTORY` observations, or more gaps
+    than observations, or no member that answers, falls back to the last value, and says so; one that has no answer at all
+    fails, and says why. No series stops the others.
     """
-    backtest = run_backtest(panel, FORECASTERS, CANDIDATES, horizon=spec.horizon, origins=spec.origins, seed=spec.seed)
-    fitted = _unfitted().fit(panel, None, spec.seed)
-    finite = _finite(fitted, panel.freq.longest_horizon)
-    weights = weight_matrix(CANDIDATES, FORECASTERS)
-    answers = ~((weights[None, :, :] != 0.0) & ~finite[:, None, :]).any(axis=2)  # (n, candidates)
-
-    nested = np.stack([choose(backtest.mae[:, :k], _DEFAULT) for k in range(spec.origins + 1)], axis=1)
-    final = np.where(nested[:, -1] >= 0, nested[:, -1], _DEFAULT)
-    candidate = np.where(answers[np.arange(len(panel)), final], final, -1)
-    last_value = list(FORECASTERS).index(FALLBACK_FORECASTER)
-    falls_back = (candidate < 0) & finite[:, last_value]
-    fails = (candidate < 0) & ~finite[:, last_value]
-
-    rows = np.where((candidate >= 0)[:, None], weights[np.maximum(candidate, 0)], np.nan)
-    rows[falls_back] = np.eye(len(FORECASTERS))[last_value]
     observed = panel.lengths - gap_counts(panel)
-    labels = np.array([*_NAMES, FALLBACK_FORECASTER, ""])
+    enough = (observed >= SHORTEST_HISTORY) & (observed >= panel.lengths - observed)
+    unfitted = _unfitted(panel.freq, panel.season)
+    names = list(unfitted.members)
+    backtest = run_backtest(panel, unfitted.members, horizon=spec.horizon, origins=spec.origins, seed=spec.seed)
+    fitted = unfitted.fit(panel, None, spec.seed)
+    finite = _finite(fitted, panel.freq.longest_horizon)
+
+    expected = np.array([np.inf if name == FALLBACK else expected_error(name) for name in names])
+    # as the weights stood before each origin, a member that could not answer there left out; and as they stand now
+    before = [
+        without_negligible(weigh(backtest.mae[:, :k], expected) * np.isfinite(backtest.scale[:, k]).all(axis=-1))
+        for k in range(spec.origins)
+    ]
+    final = without_negligible(weigh(backtest.mae, expected) * finite) * enough[:, None]
+
+    last_value = names.index(FALLBACK)
+    answered = _any(final > 0.0)
+    falls_back = ~answered & finite[:, last_value]
+    fails = ~answered & ~finite[:, last_value]
+    final[falls_back, last_value] = 1.0
+    final[fails] = np.nan
+    model = Combination(fitted.members, final)
     return FittedPartition(
-        model=Combination(fitted.members, rows),
-        method=labels[np.where(candidate >= 0, candidate, np.where(falls_back, len(_NAMES), len(_NAMES) + 1))],
-        fallback=_texts([_why_fallback(n) if f else "" for n, f in zip(observed, falls_back, strict=True)]),
-        notes=_texts(_notes(panel, nested[:, -1] < 0, candidate >= 0)),
+        model=model,
+        method=_texts([_method(names, row) for row in final]),
+        fallback=_texts(
+            [_why_fallback(n, of) if f else "" for n, of, f in zip(observed, panel.lengths, falls_back, strict=True)]
+        ),
+        notes=_texts(
+            _notes(
+                panel,
+                by_default=answered & ~_any(np.isfinite(backtest.mae)),
+                exact=model.forecast(1).scale[:, 0] == 0.0,
+            )
+        ),
         failure=_texts([_why_failure(n) if f else "" for n, f in zip(observed, fails, strict=True)]),
         origins=backtest.origins,
-        mase=backtest.mae / _mase_scale(panel)[:, None, None],
-        choice=np.where(np.arange(spec.origins + 1) == spec.origins, candidate[:, None], nested),
-        **_own_errors(backtest, nested[:, :-1]),
+        error=backtest.error.astype(np.float32),
+        mase_scale=_mase_scales(panel, spec),
+        weights=np.stack([*before, final], axis=1),
+        **_own_errors(backtest, np.stack(before, axis=1)),
     )
 
 
-def _unfitted() -> Combination:
-    return Combination(FORECASTERS, np.empty((0, 0)))
+def _any(flags: Flags) -> Flags:
+    """Whether a row has any flag set: bool (n,)."""
+    return np.asarray(flags.reshape(len(flags), -1).any(axis=1), dtype=np.bool_)
+
+
+def _unfitted(freq: Frequency, season: int) -> Combination:
+    names = members_for(freq, season)
+    return Combination({name: forecaster(name) for name in names}, np.empty((0, len(names))))
 
 
 def _finite(fitted: Combination, horizon: int) -> Flags:
@@ -132,11 +170,16 @@ def _finite(fitted: Combination, horizon: int) -> Flags:
     return np.stack(columns, axis=1)
 
 
-def _own_errors(backtest: Backtest, nested: Ordinals) -> dict[str, Floats]:
-    """Standardised errors and sMAPE of the candidate that was chosen before each origin (the default, before the first)."""
-    n, origins = nested.shape
-    at = (np.arange(n)[:, None], np.arange(origins)[None, :], np.where(nested >= 0, nested, _DEFAULT))
-    error, scale = backtest.error[at], backtest.scale[at]
+def _own_errors(backtest: Backtest, weights: Floats) -> dict[str, Floats]:
+    """Standardised errors and sMAPE of the weighted forecasts; `weights` is (n, origins, members)."""
+    error, scale = (
+        np.where(
+            (weights > 0.0).sum(axis=2)[:, :, None] > 0,
+            (weights[:, :, :, None] * np.where(weights[:, :, :, None] == 0.0, 0.0, part)).sum(axis=2),
+            np.nan,
+        )
+        for part in (backtest.error, backtest.scale)
+    )
     forecast = backtest.actual - error
     size = np.abs(backtest.actual) + np.abs(forecast)
     ratio = np.divide(2.0 * np.abs(error), size, out=np.zeros(error.shape), where=size > 0.0)
@@ -147,37 +190,51 @@ def _own_errors(backtest: Backtest, nested: Ordinals) -> dict[str, Floats]:
     }
 
 
-def _mase_scale(panel: Panel) -> Floats:
-    """In-sample mean absolute seasonal difference; NaN where there is none, or it is zero (Hyndman and Koehler 2006)."""
-    scales = np.full(len(panel), np.nan)
+def _mase_scales(panel: Panel, spec: TrainSpec) -> Floats:
+    """Mean absolute seasonal difference up to each origin, NaN where there is none (Hyndman and Koehler 2006)."""
+    scales = np.full((len(panel), spec.origins), np.nan)
     for i, y in enumerate(panel):
         differences = np.abs(y[panel.season :] - y[: -panel.season])
-        differences = differences[np.isfinite(differences)]
-        if len(differences) and differences.any():
-            scales[i] = differences.mean()
+        for k in range(spec.origins):
+            known = differences[: max(0, len(y) - panel.season - spec.horizon * (spec.origins - k))]
+            known = known[np.isfinite(known)]
+            if known.any():
+                scales[i, k] = known.mean()
     return scales
 
 
-def _notes(panel: Panel, no_backtest: Flags, has_candidate: Flags) -> list[str]:
+def _method(names: list[str], weights: Floats) -> str:
+    """The one member that answers, or that several do; nothing for a series that fails."""
+    used = np.flatnonzero(weights > 0.0)
+    return names[used[0]] if len(used) == 1 else ENSEMBLE if len(used) else ""
+
+
+def _notes(panel: Panel, *, by_default: Flags, exact: Flags) -> list[str]:
     notes = []
-    for y, gaps, untried, candidate in zip(panel, gap_counts(panel), no_backtest, has_candidate, strict=True):
+    for y, gaps, untried, no_width in zip(panel, gap_counts(panel), by_default, exact, strict=True):
         lines = []
         if gaps:
             lines.append(f"{gaps} of {len(y)} periods have no value; they were bridged for fitting and never scored")
         known = y[np.isfinite(y)]
         if len(known) > 1 and known.min() == known.max():
             lines.append("the history is constant, so the interval has no width")
-        if untried and candidate:
-            lines.append(f"too short to backtest, so the {DEFAULT_CANDIDATE} answers by default")
+        elif no_width:
+            lines.append("the model fits the history without an error, so the interval has no width")
+        if panel.season < len(y) < SEASONS_NEEDED * panel.season:
+            lines.append(f"under {SEASONS_NEEDED} seasons of history, so no seasonal shape was estimated")
+        if untried:
+            lines.append("too short to backtest, so the members have the weights that are usual elsewhere")
         notes.append("\n".join(lines))
     return notes
 
 
-def _why_fallback(observed: int) -> str:
+def _why_fallback(observed: int, periods: int) -> str:
     what = "1 observation is" if observed == 1 else f"{observed} observations are"
-    if observed < 6:
+    if observed < SHORTEST_HISTORY:
         return f"{what} too few for a trend or a season: the last value is repeated"
-    return "the chosen model had no finite answer: the last value is repeated"
+    if observed < periods - observed:
+        return f"only {observed} of {periods} periods have a value: the last value is repeated"
+    return "no model had a finite answer: the last value is repeated"
 
 
 def _why_failure(observed: int) -> str:

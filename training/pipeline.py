@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import hashlib
 import io
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from industrial_brain.domain.errors import NothingToTrainError
+from industrial_brain.domain.errors import BundleError, NothingToTrainError
 from industrial_brain.domain.forecasts import Failed, ModelVersion, Outcome, Trained
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Panel
@@ -35,17 +36,18 @@ class Checkpoints(Protocol):
 
     def get(self, key: str) -> dict[str, Array] | None: ...
     def put(self, key: str, arrays: Mapping[str, Array]) -> None: ...
-    def forget(self, keys: list[str]) -> None: ...
+    def clear(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a run records of itself, beside its data."""
+    """What a run records of itself. `data` is `data_fingerprint` of its plan, filled in by the run."""
 
     seed: int
     code: str
     git_sha: str
     lock_hash: str
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def train_forecasting(
     """Fit all series, register a version, judge it, and promote it if it passes and `promote` says so.
 
     A version whose vintage is older than the champion's is kept for `as_of` questions about the past; it is judged against
-    the seasonal naive only, and becomes neither challenger nor champion.
+    the seasonal naive only, and becomes neither challenger nor champion. So is a first version, and one whose champion can't
+    be read by this code. A champion that another run has put up meanwhile is not replaced: the version waits as challenger.
 
     Raises:
         NothingToTrainError: there is no series.
@@ -102,6 +105,7 @@ def train_forecasting(
         resumed += was_kept
         done += len(part[0].panel)
         progress(done, total)
+    provenance = replace(provenance, data=data_fingerprint(partitions))
     bundle, scores = assemble(
         _in_plan_order(partitions, fitted), infos, vintage=vintage, provenance=_tags(provenance, vintage)
     )
@@ -110,18 +114,22 @@ def train_forecasting(
 
     current = registry.current()
     historical = current is not None and vintage < current.vintage
-    champion = None if current is None or historical else ForecastBundle.read(registry.load(current.version))
-    verdict = judge(bundle, champion)
-    version = _register(registry, bundle, metrics, outcomes, verdict, provenance)
-    if not verdict.passed:
-        registry.refuse(version.version, verdict.reason)
-    elif not historical:
+    verdict = judge(bundle, None if historical else _readable(registry, current))
+    status = "refused" if not verdict.passed else "historical" if historical else "candidate"
+    tags = {"refused_because": verdict.reason} if not verdict.passed else {}
+    version = _register(registry, bundle, metrics, outcomes, verdict, status, _tags(provenance, vintage) | tags)
+    if status == "candidate":
         registry.set_challenger(version.version)
-        if promote:
+        if promote and _same(registry.current(), current):  # else another run has promoted since: judge again by hand
             registry.promote(version.version)
-    checkpoints.forget([partition.spec.key for partition in partitions])
+    checkpoints.clear()
     registered = next(v for v in registry.history() if v.version == version.version)
     return TrainingReport(registered, verdict, metrics, outcomes, len(partitions), resumed)
+
+
+def data_fingerprint(partitions: Sequence[Partition]) -> str:
+    """SHA-256 over the partitions' keys: equal data, specs and code, equal fingerprints."""
+    return hashlib.sha256("".join(sorted(partition.spec.key for partition in partitions)).encode()).hexdigest()
 
 
 def fit_panels(
@@ -162,7 +170,7 @@ def _fit_all(
         if kept is None:
             missing.append(partition)
         else:
-            yield (partition, FittedPartition.from_arrays(kept)), True
+            yield (partition, FittedPartition.from_arrays(kept, partition.panel.freq, partition.panel.season)), True
     for partition, fitted in executor.run(missing):
         checkpoints.put(partition.spec.key, fitted.arrays())
         yield (partition, fitted), False
@@ -173,13 +181,28 @@ def _in_plan_order(partitions: Sequence[Partition], fitted: Sequence[Fitted]) ->
     return [by_key[partition.spec.key] for partition in partitions]
 
 
+def _readable(registry: Registry, version: ModelVersion | None) -> ForecastBundle | None:
+    """The champion's bundle; None where there is none that this code can read, and that can therefore be served by it."""
+    if version is None:
+        return None
+    try:
+        return ForecastBundle.read(registry.load(version.version))
+    except BundleError:
+        return None
+
+
+def _same(one: ModelVersion | None, other: ModelVersion | None) -> bool:
+    return (one and one.version) == (other and other.version)
+
+
 def _register(
     registry: Registry,
     bundle: ForecastBundle,
     metrics: Mapping[str, float],
     outcomes: Sequence[Outcome],
     verdict: Verdict,
-    provenance: Provenance,
+    status: str,
+    tags: Mapping[str, str],
 ) -> ModelVersion:
     failed = [o for o in outcomes if isinstance(o, Failed)]
     fallbacks = [o for o in outcomes if isinstance(o, Trained) and o.fallback]
@@ -195,8 +218,9 @@ def _register(
             Path(folder),
             vintage=bundle.vintage,
             metrics=metrics,
-            tags=_tags(provenance, bundle.vintage) | {name: str(count) for name, count in counts.items()},
+            tags={**tags, **{name: str(count) for name, count in counts.items()}},
             artifacts=artifacts,
+            status=status,
         )
 
 
@@ -207,6 +231,7 @@ def _tags(provenance: Provenance, vintage: dt.datetime) -> dict[str, str]:
         "git_sha": provenance.git_sha,
         "lock_hash": provenance.lock_hash,
         "code": provenance.code,
+        "data": provenance.data,
     }
 
 

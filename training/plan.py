@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from features.gaps import gap_counts
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 
@@ -16,6 +17,9 @@ PARTITION_VALUES = 60_000
 
 #: series in a partition, at most
 PARTITION_SERIES = 512
+
+#: periods that a series of more gaps than observations keeps
+DESERT = 1000
 
 #: rolling origins of the backtest
 ORIGINS = 3
@@ -63,11 +67,27 @@ def plan_training(
     partitions = []
     for panel in panels:
         horizon = (horizons or {}).get(panel.freq, panel.freq.default_horizon)
-        for rows in _cuts(panel):
-            piece = panel.take(rows)
+        kept = _without_deserts(panel)
+        for rows in _cuts(kept):
+            piece = kept.take(rows)
             key = _fingerprint(piece, horizon, origins, seed, code)
             partitions.append(Partition(TrainSpec(key, horizon, origins, seed), piece))
     return partitions
+
+
+def _without_deserts(panel: Panel) -> Panel:
+    """Long series with more gaps than observations keep their end alone, of `DESERT` periods or twice their observations.
+
+    They fall back to the last value anyway, and a few values that lie millions of periods apart must not cost millions.
+    """
+    observed = panel.lengths - gap_counts(panel)
+    kept = np.minimum(panel.lengths, np.maximum(DESERT, observed * 2))
+    kept = np.where(observed * 2 < panel.lengths, kept, panel.lengths)
+    if (kept == panel.lengths).all():
+        return panel
+    pieces = [y[len(y) - n :] for y, n in zip(panel, kept, strict=True)]
+    start = panel.last - kept + 1
+    return Panel.of(pieces, freq=panel.freq, ids=panel.ids, start=start.tolist(), season=panel.season)
 
 
 def _cuts(panel: Panel) -> list[range]:

@@ -54,7 +54,7 @@ class RayExecutor:
                 done, _ = ray.wait(list(under_way), num_returns=1)
                 for reference in done:
                     partition = under_way.pop(reference)
-                    yield partition, FittedPartition.from_arrays(ray.get(reference))
+                    yield partition, _read(partition, ray.get(reference))
         except RayError as error:
             raise UnavailableError(
                 f"The Ray cluster did not finish a task: {type(error).__name__}.",
@@ -63,6 +63,10 @@ class RayExecutor:
         finally:
             for reference in under_way:
                 ray.cancel(reference, force=False)
+
+
+def _read(partition: Partition, arrays: dict[str, Any]) -> FittedPartition:
+    return FittedPartition.from_arrays(arrays, partition.panel.freq, partition.panel.season)
 
 
 def _fit(spec: TrainSpec, panel: Any) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def ray_cluster(address: str | None) -> Iterator[RayExecutor]:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             if address is None:
-                ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             else:
                 _knock(address)
                 packages = [str(Path(p.__path__[0])) for p in (industrial_brain, models, features, training)]

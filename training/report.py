@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from features.present import mean_of_present
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Floats
+from models.catalogue import NAIVE
+from models.forecasting.bundle import FittedPanel
 from models.forecasting.calibration import calibrate
 from training.fit import FittedPartition
 
@@ -23,7 +26,7 @@ class SeriesScores:
 
     Attributes:
         ids: n names.
-        mase, smape: means over the origins, each forecast by what older origins had chosen.
+        mase, smape: means over the origins, each forecast as older origins had weighed.
         naive_mase: the seasonal naive's, over the same origins.
         coverage: level -> share of the newest origin's actuals inside the interval that older origins had calibrated.
     """
@@ -35,26 +38,26 @@ class SeriesScores:
     coverage: Mapping[int, Floats]
 
 
-def score_series(
-    ids: tuple[str, ...], fitted: FittedPartition, candidates: Sequence[str], default: str
-) -> SeriesScores:
-    """Scores of a (joined) partition."""
-    nested = fitted.choice[:, :-1]
-    chosen = np.where(nested >= 0, nested, candidates.index(default))
-    mase = np.take_along_axis(fitted.mase, chosen[:, :, None], axis=2)[:, :, 0]
-    naive = fitted.mase[:, :, candidates.index("seasonal_naive")]
-    both = np.where(np.isfinite(mase), naive, np.nan)
+def score_series(panel: FittedPanel, fitted: FittedPartition) -> SeriesScores:
+    """Scores of a frequency's joined partitions."""
+    record = panel.backtest
+    own = record.weights[:, :-1]
+    naive = np.broadcast_to(np.array([float(name == NAIVE) for name in record.members]), own.shape)
+    mase = record.mase(own)
     return SeriesScores(
-        ids,
+        panel.panel.ids,
         mean_of_present(mase),
         mean_of_present(fitted.smape),
-        mean_of_present(both),
-        {level: _coverage(fitted, level) for level in LEVELS},
+        mean_of_present(np.where(np.isfinite(mase), record.mase(naive), np.nan)),
+        {level: _coverage(fitted, panel.simulated, level) for level in LEVELS},
     )
 
 
 def summarise(scores: Sequence[SeriesScores], infos: Mapping[str, SeriesInfo]) -> dict[str, float]:
-    """Figures under MLflow's names: `mase`, and `mase.tier.district`, `mase.frequency.M`, `mase.sector.economy`, ..."""
+    """Figures under MLflow's names: `mase`, and `mase.data.real`, `mase.tier.district`, `mase.frequency.M`, ...
+
+    `series` counts the series of a slice, `scored` those of them that were long enough to be backtested.
+    """
     slices: dict[str, list[tuple[SeriesScores, int]]] = {"": []}
     for table in scores:
         for row, name in enumerate(table.ids):
@@ -74,11 +77,12 @@ def summarise(scores: Sequence[SeriesScores], infos: Mapping[str, SeriesInfo]) -
             if len(known):
                 figures[f"{metric}{suffix}"] = float(known.mean())
         figures[f"series{suffix}"] = float(len(members))
+        figures[f"scored{suffix}"] = float(np.isfinite(columns["mase"]).sum())
     return figures
 
 
 def _slices(info: SeriesInfo) -> list[str]:
-    keys = ["", f"frequency.{info.frequency}"]
+    keys = ["", f"data.{'simulated' if info.simulated else 'real'}", f"frequency.{info.frequency}"]
     if info.tier is not None:
         keys.append(f"tier.{info.tier}")
     if info.sector is not None:
@@ -86,10 +90,12 @@ def _slices(info: SeriesInfo) -> list[str]:
     return keys
 
 
-def _coverage(fitted: FittedPartition, level: int) -> Floats:
+def _coverage(fitted: FittedPartition, simulated: npt.NDArray[np.bool_], level: int) -> Floats:
     newest, older = fitted.standardised[:, -1], fitted.standardised[:, :-1]
-    learnt = calibrate(older.reshape(-1, older.shape[-1]))
     tail = (1.0 - level / 100.0) / 2.0
-    low, high = learnt.at([tail, 1.0 - tail], newest.shape[1]).T
-    inside = np.where(np.isfinite(newest), (newest >= low) & (newest <= high), np.nan)
+    inside = np.full(newest.shape, np.nan)
+    for rows in (simulated, ~simulated):  # each is calibrated by its own kind
+        learnt = calibrate(older[rows].reshape(-1, older.shape[-1]))
+        low, high = learnt.at([tail, 1.0 - tail], newest.shape[1]).T
+        inside[rows] = np.where(np.isfinite(newest[rows]), (newest[rows] >= low) & (newest[rows] <= high), np.nan)
     return mean_of_present(inside)

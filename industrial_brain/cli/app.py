@@ -42,7 +42,7 @@ def main() -> None:
     try:
         app()
     except BrainError as error:
-        print_error(error)
+        print_error(error.message, error.next_step)
         if debugging():
             raise
         sys.exit(2 if isinstance(error, InputError) else 1)
@@ -54,6 +54,8 @@ def main() -> None:
     except Exception as error:  # the last line of defence: a user never sees a traceback
         if debugging():
             raise
-        err.print(f"[red]Error:[/red] This is a bug: {type(error).__name__}: {error}", markup=True, soft_wrap=True)
-        err.print("       Run the same command with BRAIN_DEBUG=1 and report what it prints.")
+        print_error(
+            f"This is a bug: {type(error).__name__}: {error}",
+            "Run the same command with BRAIN_DEBUG=1 and report what it prints.",
+        )
         sys.exit(70)

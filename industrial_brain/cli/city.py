@@ -10,6 +10,7 @@ import typer
 
 from industrial_brain.cli.reports import print_import, print_profile
 from industrial_brain.cli.terminal import brain, err, moment, now, out, progress_bar, table, waiting
+from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.indicators import Source
 from industrial_brain.domain.periods import Frequency
 
@@ -131,6 +132,11 @@ def import_indicators(
             rejects=rejects,
         )
     print_import(report)
+    if report.accepted + report.revised + report.duplicate == 0:
+        raise InputError(
+            f"{file.name} brought nothing: " + ("every row was rejected." if report.rejected else "it has no rows."),
+            "The reasons are above." if report.rejected else "Was it cut off?",
+        )
 
 
 def indicators(

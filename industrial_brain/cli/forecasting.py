@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from industrial_brain.cli.chart import draw_forecast
-from industrial_brain.cli.terminal import brain, err, moment, number, out, plural, progress_bar, table, waiting, written
+from industrial_brain.cli.terminal import (
+    brain,
+    err,
+    moment,
+    now,
+    number,
+    out,
+    plural,
+    progress_bar,
+    table,
+    waiting,
+    written,
+)
 from industrial_brain.composition import Brain
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion, Trained
@@ -58,6 +70,8 @@ def train_forecasting(
     """
     wired = brain()
     vintage = moment(as_of) if as_of else None
+    if as_of == f"{now():%Y-%m-%d}":
+        vintage = now()  # a date means its end, and today's has not come
     wired.catalogue  # noqa: B018  # fails here, with a clear word, before Ray is started for nothing
     print_training(run_training(wired, ray=ray, as_of=vintage, seed=seed, promote=promote))
 
@@ -130,13 +144,14 @@ def print_training(report: TrainingReport) -> None:
         + f"; {len(failed):,} failed.",
         soft_wrap=True,
     )
-    figures = table("slice", "series#", "MASE#", "naive MASE#", "sMAPE %#", "80% covers#", "95% covers#")
+    figures = table("slice", "series#", "scored#", "MASE#", "naive MASE#", "sMAPE %#", "80% covers#", "95% covers#")
     for key in sorted(k.removeprefix("series") for k in report.metrics if k.startswith("series")):
         cells = [report.metrics.get(f"{m}{key}") for m in ("mase", "naive_mase", "smape")]
         covers = [report.metrics.get(f"coverage{level}{key}") for level in (80, 95)]
         figures.add_row(
             key.removeprefix(".") or "all",
             f"{report.metrics[f'series{key}']:,.0f}",
+            f"{report.metrics[f'scored{key}']:,.0f}",
             *("-" if cell is None else f"{cell:.3f}" for cell in cells),
             *("-" if cell is None else f"{cell:.1%}" for cell in covers),
         )
@@ -144,7 +159,7 @@ def print_training(report: TrainingReport) -> None:
     for what, names in (("Failed", failed), ("Fell back", fallbacks)):
         for outcome in names[:5]:
             reason = outcome.reason if isinstance(outcome, Failed) else outcome.fallback
-            out.print(f"{what}: {outcome.series}: {reason}", soft_wrap=True, markup=False)
+            out.print(f"{what}: {outcome.series}: {reason}", soft_wrap=True)
         if len(names) > 5:
             out.print(f"{what}: and {len(names) - 5:,} more; the run's outcomes.csv lists all.")
     for check in report.verdict.checks:
@@ -155,7 +170,7 @@ def print_training(report: TrainingReport) -> None:
 def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion, *, chart: bool) -> None:
     """A table, and a chart where one looks rather than reads."""
     if isinstance(answer, Failed):
-        err.print(f"{answer.series}: {answer.reason}", soft_wrap=True, markup=False)
+        err.print(f"{answer.series}: {answer.reason}", soft_wrap=True)
         return
     info = wired.catalogue.series([answer.series])[answer.series]
     keys = list(answer.quantiles)
@@ -163,21 +178,22 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion,
     first = answer.freq.ordinal_of_label(answer.start)
     for step, mean in enumerate(answer.mean):
         shown.add_row(answer.freq.label(first + step), number(mean), *(number(answer.quantiles[k][step]) for k in keys))
-    out.print(f"{answer.series}: {info.name}, in {info.unit}", style="bold", soft_wrap=True, markup=False)
+    out.print(f"{answer.series}: {info.name}, in {info.unit}", style="bold", soft_wrap=True)
     if answer.simulated:
         out.print("Simulated data: these numbers say nothing about a real city.", style="yellow")
     if chart:
         periods = max(_CHARTED_PERIODS, _CHARTED_SEASONS * answer.freq.season)
         history = wired.observations.read_one(answer.series, version.vintage)[-min(periods, 400) :]
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        out.print(draw_forecast(history, answer, first, width), highlight=False, markup=False, soft_wrap=True)
+        out.print(draw_forecast(history, answer, first, width), highlight=False, soft_wrap=True)
     out.print(shown)
+    by = ", ".join(f"{name} {weight:.0%}" for name, weight in answer.weights.items())
     out.print(
-        f"By {answer.method}, version {version.version} of {version.name}, on what was known at {written(version.vintage)}.",
+        f"By {by}; version {version.version} of {version.name}, on what was known at {written(version.vintage)}.",
         soft_wrap=True,
     )
     for line in ([f"Fallback: {answer.fallback}"] if answer.fallback else []) + [f"Note: {n}" for n in answer.notes]:
-        out.print(line, style="yellow", soft_wrap=True, markup=False)
+        out.print(line, style="yellow", soft_wrap=True)
 
 
 def standing(version: ModelVersion) -> str:
@@ -186,9 +202,9 @@ def standing(version: ModelVersion) -> str:
         return " and ".join(version.aliases)
     if version.status == "refused":
         return "refused by the gate; the champion stays"
-    if version.status == "candidate":
+    if version.status == "historical":
         return "kept for questions about the past (--as-of)"
-    return version.status
+    return {"candidate": "not promoted", "served": "champion once"}.get(version.status, version.status)
 
 
 def _percent(key: str) -> str:

@@ -22,18 +22,18 @@ def print_import(report: ImportReport) -> None:
         f"{report.encoding}.",
         markup=False,
     )
-    if report.new_series:
-        out.print(f"{report.new_series:,} of the series are new.")
-    if report.free_series:
-        out.print(
-            f"{report.free_series:,} of the series are not the city's: their ids name no indicator and region of it."
-        )
-    if report.with_gaps:
-        out.print(f"{report.with_gaps:,} of the series have gaps in this file. Gaps stay gaps.")
+    told = (
+        (report.new_series, "New", ""),
+        (report.free_series, "Not the city's", "; their ids name no indicator of it"),
+        (report.with_gaps, "With gaps in this file", "; gaps stay gaps"),
+    )
+    for count, what, why in told:
+        if count:
+            out.print(f"{what}: {plural(count, 'series', 'series')}{why}.")
     if report.empty_cells:
         out.print(f"{report.empty_cells:,} cells are empty.")
     if report.ignored_columns:
-        out.print(f"Columns that mean nothing here: {', '.join(report.ignored_columns)}.", markup=False)
+        out.print(f"Columns that mean nothing here: {', '.join(report.ignored_columns)}.")
     if not report.rejected:
         return
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reasons.items())
@@ -51,7 +51,7 @@ def print_import(report: ImportReport) -> None:
 def print_profile(report: ProfileReport) -> None:
     """What the profile is, what it holds, and its imports."""
     made_up = " Its values are simulated." if report.source.simulated else ""
-    out.print(f"{report.name}: {report.source.name}, licence {report.source.licence}.{made_up}", markup=False)
+    out.print(f"{report.name}: {report.source.name}, licence {report.source.licence}.{made_up}")
     out.print("It describes " + ", ".join(f"{count:,} {kind}" for kind, count in report.records.items()) + ".")
     for imported in report.imports:
         print_import(imported)

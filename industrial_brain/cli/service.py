@@ -13,7 +13,7 @@ import typer
 from industrial_brain.cli.city import last_full_month
 from industrial_brain.cli.doctor import examine
 from industrial_brain.cli.forecasting import print_answer, print_training, run_training
-from industrial_brain.cli.terminal import brain, err, number, out, progress_bar, waiting, written
+from industrial_brain.cli.terminal import brain, err, number, out, progress_bar, waiting
 from industrial_brain.composition import Brain, shipped_profiles
 from industrial_brain.domain.access import Role
 
@@ -75,11 +75,11 @@ def doctor() -> None:
     """Say what is wrong with this installation, and what to do about it. Exit code 1 if something is."""
     findings = examine(brain())
     for finding in findings:
-        mark = {"ok": "[green]ok  [/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]FAIL[/red]"}[finding.state]
-        out.print(f"{mark} {finding.subject}: ", end="")
-        out.print(finding.detail, markup=False, soft_wrap=True)
+        colour = {"ok": "green", "warn": "yellow", "fail": "red"}[finding.state]
+        out.print(f"{finding.state:<4} ", style=colour, end="")
+        out.print(f"{finding.subject}: {finding.detail}", soft_wrap=True)
         if finding.next_step:
-            out.print(f"     {finding.next_step}", markup=False, soft_wrap=True)
+            out.print(f"     {finding.next_step}", soft_wrap=True)
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
 
@@ -126,11 +126,9 @@ def _load_city(wired: Brain) -> None:
 
 
 def _train_if_needed(wired: Brain) -> None:
-    champion, newest = wired.registry.current(), wired.observations.newest_knowledge()
-    if champion is not None and newest is not None and champion.vintage >= newest:
-        out.print(
-            f"Version {champion.version} has seen everything up to {written(champion.vintage)}: nothing to train."
-        )
+    champion = wired.registry.current()
+    if champion is not None and not wired.has_news(champion):
+        out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")
         return
     print_training(run_training(wired))
 

@@ -14,18 +14,18 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from industrial_brain.composition import Brain
-from industrial_brain.domain.errors import BrainError, InputError
+from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.protocols import Progress
 from industrial_brain.settings import Settings
 
 #: columns of a line in a pipe or a file, where nothing says how wide it may be
 _WIDE = 200
 
-#: answers; pipes and files get them plain
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+#: answers; pipes and files get them plain. No markup: what users name may hold brackets
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDE)
 
 #: everything that is not the answer: progress, hints, errors
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, markup=False)
 
 
 def brain() -> Brain:
@@ -127,17 +127,14 @@ def plural(count: int, one: str, many: str | None = None) -> str:
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def print_error(error: BrainError) -> None:
+def print_error(message: str, next_step: str = "") -> None:
     """One sentence, and what to do about it."""
-    err.print(f"[red]Error:[/red] {_escaped(error.message)}", soft_wrap=True)
-    if error.next_step:
-        err.print(f"       {_escaped(error.next_step)}", soft_wrap=True)
+    err.print("Error: ", style="red", end="")
+    err.print(message, soft_wrap=True)
+    if next_step:
+        err.print(f"       {next_step}", soft_wrap=True)
 
 
 def debugging() -> bool:
     """Whether tracebacks are wanted: `BRAIN_DEBUG=1`."""
     return os.environ.get("BRAIN_DEBUG", "") not in ("", "0")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")

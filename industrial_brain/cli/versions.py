@@ -26,9 +26,13 @@ def models(
         if not history:
             err.print("No version yet. Run `brain train forecasting`.")
             return
-        listing = table("version#", "standing", "vintage", "trained", "series#", "MASE#", "naive MASE#")
+        # real and simulated data apart: a figure over both would be about neither
+        kinds = [("real", "data.real"), ("simulated", "data.simulated")]
+        columns = [f"{what}, {kind}#" for kind, _ in kinds for what in ("MASE", "naive")]
+        listing = table("version#", "standing", "vintage", "trained", "series#", *columns)
         for one in history:
-            figures = [f"{one.metrics[m]:.3f}" if m in one.metrics else "-" for m in ("mase", "naive_mase")]
+            names = [f"{metric}.{key}" for _, key in kinds for metric in ("mase", "naive_mase")]
+            figures = [f"{one.metrics[name]:.3f}" if name in one.metrics else "-" for name in names]
             listing.add_row(
                 str(one.version),
                 standing(one),

@@ -47,6 +47,7 @@ class Forecast:
         method, fallback, notes: as in `Trained`.
         vintage: the moment up to which the model had seen data.
         simulated: whether the series comes from a simulator.
+        weights: the members that answered and the weight of each; they add up to 1.
     """
 
     series: str
@@ -60,6 +61,7 @@ class Forecast:
     notes: tuple[str, ...]
     vintage: dt.datetime
     simulated: bool
+    weights: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class ModelVersion:
     Attributes:
         name: registered model, `ib-AREA[-TASK]`.
         vintage: the moment up to which its data was known (UTC).
-        status: `candidate` (not judged yet, or historical), `served` (was or is champion), `refused` (by the gate),
-            `withdrawn` (rolled back).
+        status: `candidate` (passed the gate, never promoted), `served` (is or was champion), `historical` (trained for an
+            older vintage than the champion's), `refused` (by the gate), `withdrawn` (rolled back).
         aliases: of `champion`, `challenger`, `previous`.
         metrics: backtest figures over all its series, for instance `{"mase": 0.9}`.
         tags: what else the run recorded: git SHA, lock hash, seed, counts.

@@ -178,6 +178,7 @@ class Registry(Protocol):
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         artifacts: Mapping[str, str],
+        status: str = "candidate",
     ) -> ModelVersion:
         """Register the folder as a new version. `artifacts` are further text files for the run's page."""
         ...
@@ -194,10 +195,6 @@ class Registry(Protocol):
 
     def rollback(self) -> ModelVersion:
         """Make `previous` champion again and mark the withdrawn one."""
-        ...
-
-    def refuse(self, version: int, reason: str) -> None:
-        """Mark a version that the gate refused: it is never served."""
         ...
 
     def current(self, alias: str = "champion") -> ModelVersion | None: ...

@@ -12,19 +12,13 @@ from industrial_brain.domain.forecasts import ModelVersion
 def version_as_of(history: Sequence[ModelVersion], moment: dt.datetime) -> ModelVersion:
     """The newest version by vintage, of those that may answer, whose vintage is not after `moment`.
 
-    Champions of now and then may answer, and versions trained afterwards for a vintage before today's champion's. A refused
-    or withdrawn version never does, nor one newer than the champion that nobody has promoted.
+    Champions of now and then may answer, and versions trained afterwards for a vintage of the past. A refused or withdrawn
+    version never does, nor one that nobody has promoted.
 
     Raises:
         NoModelError: there is none; it says from when on there is one.
     """
-    champion = next((version for version in history if "champion" in version.aliases), None)
-    answering = [
-        version
-        for version in history
-        if version.status == "served"
-        or (version.status == "candidate" and champion is not None and version.vintage < champion.vintage)
-    ]
+    answering = [version for version in history if version.status in ("served", "historical")]
     known = [version for version in answering if version.vintage <= moment]
     if known:
         return max(known, key=lambda version: (version.vintage, version.version))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +28,7 @@ class FolderCheckpoints:
         try:
             with np.load(self._file(key), allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
-        except (FileNotFoundError, ValueError, zipfile.BadZipFile):
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
             return None
 
     def put(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -36,12 +37,13 @@ class FolderCheckpoints:
         unfinished = self._file(key).with_suffix(f".{os.getpid()}")
         with unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(self._file(key))
 
-    def forget(self, keys: list[str]) -> None:
-        """Drop what a finished run no longer needs."""
-        for key in keys:
-            self._file(key).unlink(missing_ok=True)
+    def clear(self) -> None:
+        """Drop everything: a run has ended, and what older ones left belongs to data that has changed since."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}.npz"

@@ -2,7 +2,7 @@
 
 A version's facts are tags of its model version, so that a listing is one query:
 
-    status    candidate | served | refused | withdrawn
+    status    candidate | served | historical | refused | withdrawn
     vintage   the moment up to which its data was known
     metrics   JSON, the figures over all series (the run has those of the slices)
 """
@@ -29,7 +29,12 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
+from mlflow.protos.databricks_pb2 import (
+    INVALID_PARAMETER_VALUE,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
+    ErrorCode,
+)
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -79,10 +84,12 @@ class MlflowRegistry:
         artifacts: folder of the versions' files, where the URI is a database; None leaves the place to an MLflow server.
         name: the registered model, `ib-AREA[-TASK]`.
         code: what is logged beside the arrays.
+        downloads: folder for versions whose files are elsewhere.
     """
 
-    def __init__(self, uri: str, artifacts: Path | None, name: str, code: LoggedCode) -> None:
+    def __init__(self, uri: str, artifacts: Path | None, name: str, code: LoggedCode, downloads: Path) -> None:
         self._uri, self._artifacts, self._name, self._code = uri, artifacts, name, code
+        self._downloads = downloads
         self._opened: MlflowClient | None = None
 
     def save(
@@ -93,8 +100,9 @@ class MlflowRegistry:
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         artifacts: Mapping[str, str],
+        status: str = "candidate",
     ) -> ModelVersion:
-        """Log a run and register its model as the next version, a `candidate` without an alias.
+        """Log a run and register its model as the next version, without an alias.
 
         The version appears in one step at the end: until then nothing that a reader sees has changed.
         """
@@ -114,8 +122,8 @@ class MlflowRegistry:
                 self._client.set_terminated(run_id, status="FAILED")
                 raise
             self._client.set_terminated(run_id)
-            overall = {key: value for key, value in metrics.items() if "." not in key}
-            facts = {**tags, "status": "candidate", "vintage": vintage.isoformat(), "metrics": json.dumps(overall)}
+            overall = {key: value for key, value in metrics.items() if "." not in key or ".data." in key}
+            facts = {**tags, "status": status, "vintage": vintage.isoformat(), "metrics": json.dumps(overall)}
             created = self._client.create_model_version(
                 self._registered(), source=f"{run.info.artifact_uri}/model", run_id=run_id, tags=facts
             )
@@ -129,8 +137,16 @@ class MlflowRegistry:
         """
         with self._translated(f"Version {version} of {self._name} does not exist."):
             source = self._client.get_model_version_download_uri(self._name, str(version))
-            folder = download_artifacts(artifact_uri=source, tracking_uri=self._uri)
+            folder = download_artifacts(artifact_uri=source, dst_path=self._cache(version), tracking_uri=self._uri)
         return Path(folder) / "artifacts" / "bundle"
+
+    def _cache(self, version: int) -> str | None:
+        """Where a remote version is kept once it was downloaded; a local one is read where it lies."""
+        if self._artifacts is not None:
+            return None
+        folder = self._downloads / self._name / str(version)
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(folder)
 
     def set_challenger(self, version: int) -> None:
         self._alias("challenger", version)
@@ -142,8 +158,8 @@ class MlflowRegistry:
             return
         if champion is not None:
             self._alias("previous", champion.version)
-        self._alias("champion", version)
         self._tag(version, "status", "served")
+        self._alias("champion", version)
         challenger = self.current("challenger")
         if challenger is not None and challenger.version == version:
             self._unalias("challenger")
@@ -159,14 +175,10 @@ class MlflowRegistry:
             raise StateError(
                 f"{self._name} has no previous champion to go back to.", "See the versions with `brain models`."
             )
-        self._alias("champion", previous.version)
         self._tag(champion.version, "status", "withdrawn")
+        self._alias("champion", previous.version)
         self._unalias("previous")
         return next(v for v in self.history() if v.version == previous.version)
-
-    def refuse(self, version: int, reason: str) -> None:
-        self._tag(version, "status", "refused")
-        self._tag(version, "refused_because", reason)
 
     def current(self, alias: str = "champion") -> ModelVersion | None:
         """The version that carries an alias, read directly (a search returns none)."""
@@ -285,8 +297,10 @@ class MlflowRegistry:
 
 
 def _is_missing(error: MlflowException) -> bool:
-    """An alias that was never set is reported as a bad request by some stores, a missing resource by others."""
-    return error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST) or "alias" in str(error).lower()
+    """An alias that was never set is a missing resource for some stores, and an invalid parameter for others."""
+    if error.error_code == ErrorCode.Name(INVALID_PARAMETER_VALUE):
+        return "not found" in error.message
+    return bool(error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST))
 
 
 def _without_password(uri: str) -> str:

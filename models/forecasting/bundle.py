@@ -19,11 +19,12 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from features.present import mean_of_present
 from industrial_brain.domain.errors import BundleError, HorizonError, LevelError
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
-from models.catalogue import FORECASTERS
+from models.catalogue import forecaster
 from models.forecasting.calibration import Calibration
 from models.forecasting.combination import Combination
 from models.forecasting.state import Array
@@ -39,21 +40,31 @@ Texts = npt.NDArray[np.str_]
 
 @dataclass(frozen=True, slots=True)
 class BacktestRecord:
-    """What the gate needs to replay another version's choices on this version's backtest.
+    """What the gate needs to replay another version's weights on this version's backtest.
 
     Attributes:
-        candidates: names, in the order of `mase`'s last axis.
+        members: names, in the order of the arrays' members axis.
         origins: int64 (n, origins), ordinal of the last period known at each origin, oldest first.
-        mase: float64 (n, origins, candidates), mean absolute scaled error; NaN where an origin had too little history, or
-            no actual, or the series no scale.
-        choice: int64 (n, origins + 1), the candidate that this version chose with what it knew before each origin, and its
-            final choice; -1 where it had none.
+        error: float32 (n, origins, members, horizon), actual less forecast; NaN where an origin had too little history,
+            or a period no actual, or a member no answer.
+        mase_scale: float64 (n, origins), the divisor that makes these scaled errors: the mean absolute seasonal difference up
+            to the origin (Hyndman and Koehler 2006); NaN where there is none.
+        weights: float64 (n, origins + 1, members), as this version had weighed with what it knew before each origin, and
+            as it weighs at last; rows of zeros or NaN where it had no answer.
     """
 
-    candidates: tuple[str, ...]
+    members: tuple[str, ...]
     origins: Ordinals
-    mase: Floats
-    choice: Ordinals
+    error: npt.NDArray[np.float32]
+    mase_scale: Floats
+    weights: Floats
+
+    def mase(self, weights: Floats) -> Floats:
+        """Mean absolute scaled error at each origin, had these weights (n, origins, members) been used; NaN where not."""
+        used = np.nan_to_num(weights)[:, :, :, None]
+        error = (used * np.where(used == 0.0, 0.0, self.error)).sum(axis=2)
+        error = np.where(used.any(axis=2), error, np.nan)
+        return mean_of_present(np.abs(error)) / self.mase_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,8 @@ class FittedPanel:
     Attributes:
         panel: what the models had seen.
         model: the fitted combination.
-        calibration: standardised quantiles of the frequency.
+        real, simulated_law: standardised quantiles learnt from the frequency's real series, and from its simulated ones: what
+            a simulator gets wrong says nothing of real data.
         method, fallback, notes, failure: what is said of each series; empty text for none, notes one a line.
         unit: UCUM. nonnegative: a value below zero is impossible or has never been seen. simulated: from a simulator.
         backtest: for the gate.
@@ -71,7 +83,8 @@ class FittedPanel:
 
     panel: Panel
     model: Combination
-    calibration: Calibration
+    real: Calibration
+    simulated_law: Calibration
     method: Texts
     fallback: Texts
     notes: Texts
@@ -86,8 +99,8 @@ class FittedPanel:
     ) -> tuple[Floats, Floats]:
         """Means (rows, horizon) and quantiles (rows, horizon, probabilities) of these rows, in the series' units."""
         own = self.model.take(rows).forecast(horizon)
-        standard = self.calibration.at(probabilities, horizon)
-        quantiles = own.mean[:, :, None] + own.scale[:, :, None] * standard[None, :, :]
+        laws = np.stack([law.at(probabilities, horizon) for law in (self.real, self.simulated_law)])
+        quantiles = own.mean[:, :, None] + own.scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
         floor = np.where(self.nonnegative[rows], 0.0, -np.inf)
         return np.maximum(own.mean, floor[:, None]), np.maximum(quantiles, floor[:, None, None])
 
@@ -149,7 +162,8 @@ class ForecastBundle:
 
         Args:
             series: ids; those that this version does not hold, or could not fit, come back as `Failed`.
-            horizon: periods ahead, 1 to the frequency's `longest_horizon`.
+            horizon: periods ahead, 1 to the frequency's `longest_horizon`; a series whose frequency it is too long for comes
+                back as `Failed`, unless that is so for all.
             levels: central intervals in percent, above 0 and up to 99; 80 gives the quantiles 0.1 and 0.9. The median is
                 always there.
 
@@ -165,9 +179,17 @@ class ForecastBundle:
         }
         known = [name for name in series if name in self._places]
         asked = [i for i, name in enumerate(series) if name in self._places]
-        for freq, (positions, rows) in self._by_frequency(known).items():
+        groups = self._by_frequency(known)
+        refused = {freq: error for freq in groups if (error := _horizon_error(freq, horizon)) is not None}
+        if refused and len(refused) == len(groups):
+            raise next(iter(refused.values()))
+        for freq, (positions, rows) in groups.items():
             fitted = self.panels[freq]
-            steps = _checked_horizon(freq, horizon)
+            if freq in refused:
+                for i in positions:
+                    answers[asked[i]] = Failed(known[i], str(refused[freq]))
+                continue
+            steps = horizon or freq.default_horizon
             mean, quantiles = fitted.predict(rows, steps, probabilities)
             for i, row, m, q in zip(positions, rows, mean.tolist(), quantiles.transpose(0, 2, 1).tolist(), strict=True):
                 answers[asked[i]] = self._answer(freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)))
@@ -192,6 +214,11 @@ class ForecastBundle:
             notes=tuple(str(fitted.notes[row]).splitlines()),
             vintage=self.vintage,
             simulated=bool(fitted.simulated[row]),
+            weights={
+                member: round(float(weight), 4)
+                for member, weight in zip(fitted.model.members, fitted.model.weights[row], strict=True)
+                if weight > 0.0
+            },
         )
 
     def _by_frequency(
@@ -220,7 +247,6 @@ class ForecastBundle:
                 str(freq): {
                     "season": fitted.panel.season,
                     "members": list(fitted.model.members),
-                    "candidates": list(fitted.backtest.candidates),
                 }
                 for freq, fitted in self.panels.items()
             },
@@ -272,16 +298,14 @@ def _probabilities(levels: Sequence[float]) -> list[float]:
     return sorted(tails | {0.5} | {round(1.0 - tail, 6) for tail in tails})
 
 
-def _checked_horizon(freq: Frequency, horizon: int | None) -> int:
-    if horizon is None:
-        return freq.default_horizon
-    if not 1 <= horizon <= freq.longest_horizon:
-        raise HorizonError(
-            f"A horizon of {horizon} {freq.noun}s can't be answered.",
-            f"Ask for 1 to {freq.longest_horizon} {freq.noun}s.",
-            pointer="/horizon",
-        )
-    return horizon
+def _horizon_error(freq: Frequency, horizon: int | None) -> HorizonError | None:
+    if horizon is None or 1 <= horizon <= freq.longest_horizon:
+        return None
+    return HorizonError(
+        f"A horizon of {horizon} {freq.noun}s can't be answered.",
+        f"Ask for 1 to {freq.longest_horizon} {freq.noun}s.",
+        pointer="/horizon",
+    )
 
 
 _TEXT_FIELDS = ("method", "fallback", "notes", "failure", "unit")
@@ -295,18 +319,21 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
         "panel/values": panel.values,
         "panel/indptr": panel.indptr,
         "panel/start": panel.start,
-        "calibration/quantiles": fitted.calibration.quantiles,
-        "calibration/errors": np.array(fitted.calibration.errors),
+        "real/quantiles": fitted.real.quantiles,
+        "real/errors": np.array(fitted.real.errors),
+        "simulated_law/quantiles": fitted.simulated_law.quantiles,
+        "simulated_law/errors": np.array(fitted.simulated_law.errors),
         "backtest/origins": record.origins,
-        "backtest/mase": record.mase.astype(np.float32),
-        "backtest/choice": record.choice.astype(np.int8),
+        "backtest/error": record.error,
+        "backtest/mase_scale": record.mase_scale,
+        "backtest/weights": record.weights.astype(np.float32),
         **{name: getattr(fitted, name) for name in _TEXT_FIELDS + _FLAG_FIELDS},
         **{f"model/{name}": array for name, array in fitted.model.arrays().items()},
     }
 
 
 def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str, Array]) -> FittedPanel:
-    unfitted = Combination({name: FORECASTERS[name] for name in facts["members"]}, weights=np.empty((0, 0)))
+    unfitted = Combination({name: forecaster(name) for name in facts["members"]}, weights=np.empty((0, 0)))
     model = {name.removeprefix("model/"): archive[name] for name in archive if name.startswith("model/")}
     return FittedPanel(
         panel=Panel(
@@ -318,12 +345,14 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
             season=facts["season"],
         ),
         model=unfitted.with_arrays(model),
-        calibration=Calibration(archive["calibration/quantiles"], int(archive["calibration/errors"])),
+        real=Calibration(archive["real/quantiles"], int(archive["real/errors"])),
+        simulated_law=Calibration(archive["simulated_law/quantiles"], int(archive["simulated_law/errors"])),
         backtest=BacktestRecord(
-            candidates=tuple(facts["candidates"]),
+            members=tuple(facts["members"]),
             origins=archive["backtest/origins"],
-            mase=archive["backtest/mase"].astype(np.float64),
-            choice=archive["backtest/choice"].astype(np.int64),
+            error=archive["backtest/error"],
+            mase_scale=archive["backtest/mase_scale"],
+            weights=archive["backtest/weights"].astype(np.float64),
         ),
         **{name: archive[name] for name in _TEXT_FIELDS + _FLAG_FIELDS},
     )

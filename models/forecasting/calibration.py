@@ -2,7 +2,9 @@
 
 A model's variance formula takes its parameters as known and its errors as normal; both flatter it. So the errors of the
 rolling-origin backtest, divided by the scale that the model claimed, are pooled over the series of one frequency, and
-their empirical quantiles replace the normal ones (split conformal prediction with a scaled score: Lei et al. 2018).
+their empirical quantiles replace the normal ones, in the manner of split conformal prediction with a scaled score (Lei et al.
+2018). What holds is the average over the pool, not each series; and a few origins that share their shocks are less evidence
+than their number: the coverage that was measured on the newest origin says how far to trust it.
 
 The law is taken as symmetric, so the median is the mean: the series of a city share its shocks, so the common sign of a few
 origins' errors says which way the last shock went, not which way the next one will.
@@ -25,8 +27,8 @@ GRID: Floats = np.array([0.005, 0.01, 0.025, 0.05, *np.arange(0.1, 0.91, 0.05), 
 #: fewer, neighbouring horizons are pooled too
 ENOUGH = 2_000
 
-#: pooled errors below which there is nothing to learn from, and the normal law stands
-TOO_FEW = 100
+#: backtested origins, over all series of a pool, below which there is nothing to learn from and the normal law stands
+TOO_FEW = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +57,14 @@ def normal_calibration() -> Calibration:
 def calibrate(errors: Floats) -> Calibration:
     """Learn quantiles from standardised errors of shape (anything, horizon); NaN entries are skipped.
 
-    Fewer than `TOO_FEW` errors give the normal law.
+    Fewer than `TOO_FEW` rows with an error give the normal law.
 
     >>> calibrate(np.zeros((3, 12))).errors
     0
     """
     horizon = errors.shape[1]
     total = int(np.isfinite(errors).sum())
-    if total < TOO_FEW:
+    if np.isfinite(errors).any(axis=1).sum() < TOO_FEW:
         return normal_calibration()
     rows = []
     for h in range(horizon):

@@ -12,10 +12,7 @@ from features.gaps import bridged
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
-from models.forecasting.state import ArrayState, no_rows
-
-#: observations below which the model has more parameters than evidence
-SHORTEST = 6
+from models.forecasting.state import SHORTEST_HISTORY, ArrayState, no_rows
 
 #: lower and upper bounds of (alpha, beta*, phi); beta* is the trend's share of the level's correction
 _LOWER = np.array([0.01, 0.0, 0.80])
@@ -30,7 +27,7 @@ class DampedTrend(ArrayState):
     exactly; only alpha, beta and phi are searched for. Variances are the model's own (Hyndman et al. 2008, class 1).
 
     For series without a season: wrap it in `Deseasonalised`. Not for intermittent series. Series of fewer than
-    `SHORTEST` periods are not answered (NaN).
+    `SHORTEST_HISTORY` periods are not answered (NaN).
 
     Attributes:
         parameters: float64 (n, 3), alpha, beta*, phi.
@@ -133,7 +130,7 @@ def _estimate(values: Floats, indptr: Ordinals) -> tuple[Floats, Floats, Floats]
     parameters, initial, sigma = np.full((n, 3), np.nan), np.full((n, 2), np.nan), np.full(n, np.nan)
     for i in range(n):
         y = values[indptr[i] : indptr[i + 1]]
-        if len(y) < SHORTEST or np.isnan(y[0]):
+        if len(y) < SHORTEST_HISTORY or np.isnan(y[0]):
             continue
         origin = y[0]
         y = y - origin  # the ridge then weighs on changes, not on the height of the series

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.protocols import Forecaster
 
+#: observations below which a model of level and trend has more parameters than evidence
+SHORTEST_HISTORY = 6
+
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
 import numpy as np
@@ -12,10 +12,7 @@ from features.gaps import bridged
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
-from models.forecasting.state import ArrayState, no_rows
-
-#: observations below which the model has more parameters than evidence
-SHORTEST = 6
+from models.forecasting.state import SHORTEST_HISTORY, ArrayState, no_rows
 
 #: bounds of the smoothing parameter, as in the paper's software
 LOWEST_ALPHA, HIGHEST_ALPHA = 0.1, 0.99
@@ -33,10 +30,11 @@ class DynamicOptimisedTheta(ArrayState):
     exactly and only `alpha` is searched for: a few dozen passes over the series instead of a simplex in three dimensions.
 
     For series without a season: wrap it in `Deseasonalised`. Not for intermittent series. Series of fewer than
-    `SHORTEST` periods are not answered (NaN).
+    `SHORTEST_HISTORY` periods are not answered (NaN).
 
     Attributes (all float64 of shape (n,)):
         alpha, kappa: parameters.
+        origin: the first value; everything else is relative to it, so that a high series loses no digits.
         level, line_a, line_b, mean: states after the last period.
         length: periods seen.
         sigma: standard deviation of the one-step error.
@@ -46,6 +44,7 @@ class DynamicOptimisedTheta(ArrayState):
 
     alpha: Floats = field(default_factory=no_rows)
     kappa: Floats = field(default_factory=no_rows)
+    origin: Floats = field(default_factory=no_rows)
     initial_level: Floats = field(default_factory=no_rows)
     level: Floats = field(default_factory=no_rows)
     line_a: Floats = field(default_factory=no_rows)
@@ -55,15 +54,16 @@ class DynamicOptimisedTheta(ArrayState):
     sigma: Floats = field(default_factory=no_rows)
 
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
-        panel = bridged(panel)
+        panel, origin = _from_origin(bridged(panel))
         alpha, kappa, initial_level, sigma = _estimate(panel.values, panel.indptr)
         return self.with_arrays(
-            {"alpha": alpha, "kappa": kappa, "initial_level": initial_level, "sigma": sigma}
+            {"alpha": alpha, "kappa": kappa, "origin": origin, "initial_level": initial_level, "sigma": sigma}
             | _filtered(panel, alpha, initial_level)
         )
 
     def update(self, panel: Panel) -> Self:
-        return self.with_arrays(self.arrays() | _filtered(bridged(panel), self.alpha, self.initial_level))
+        panel, origin = _from_origin(bridged(panel))
+        return self.with_arrays(self.arrays() | {"origin": origin} | _filtered(panel, self.alpha, self.initial_level))
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
         """The line keeps learning from the forecasts themselves, as the dynamic model prescribes."""
@@ -80,7 +80,14 @@ class DynamicOptimisedTheta(ArrayState):
             a = mean - (t + 2.0) / 2.0 * b
             t, decay = t + 1.0, next_decay
         growth = 1.0 + np.arange(horizon)[None, :] * (self.alpha**2)[:, None]
-        return Distribution(mean=steps, scale=self.sigma[:, None] * np.sqrt(growth))
+        return Distribution(mean=steps + self.origin[:, None], scale=self.sigma[:, None] * np.sqrt(growth))
+
+
+def _from_origin(panel: Panel) -> tuple[Panel, Floats]:
+    """The panel relative to each series' first value, and those values; NaN for an empty series."""
+    held = np.append(panel.values, np.nan)  # an empty last series begins behind the end
+    origin = np.where(panel.lengths > 0, held[panel.indptr[:-1]], np.nan)
+    return replace(panel, values=panel.values - np.repeat(origin, panel.lengths)), origin
 
 
 def _filtered(panel: Panel, alpha: Floats, initial_level: Floats) -> dict[str, Floats]:
@@ -168,7 +175,7 @@ def _estimate(values: Floats, indptr: Ordinals) -> tuple[Floats, Floats, Floats,
     initial_level, sigma = np.full(n, np.nan), np.full(n, np.nan)
     for i in range(n):
         y = values[indptr[i] : indptr[i + 1]]
-        if len(y) < SHORTEST or np.isnan(y[0]):
+        if len(y) < SHORTEST_HISTORY or np.isnan(y[0]):
             continue
         a, b, _ = _lines(y)
         alpha[i] = _best_alpha(y, a, b)

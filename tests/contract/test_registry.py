@@ -24,7 +24,7 @@ CODE = LoggedCode(
 
 
 def _mlflow(home: Path, name: str = "ib-forecasting") -> MlflowRegistry:
-    return MlflowRegistry(f"sqlite:///{home}/mlruns/mlflow.db", home / "mlruns" / "artifacts", name, CODE)
+    return MlflowRegistry(f"sqlite:///{home}/mlruns/mlflow.db", home / "mlruns" / "artifacts", name, CODE, home)
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +53,14 @@ def bundle(tmp_path: Path) -> Path:
     return folder
 
 
-def _save(registry: Registry, bundle: Path, days: int = 0) -> ModelVersion:
+def _save(registry: Registry, bundle: Path, days: int = 0, status: str = "candidate") -> ModelVersion:
     return registry.save(
         bundle,
         vintage=VINTAGE + dt.timedelta(days=days),
         metrics={"mase": 0.9, "mase.tier.town": 1.1},
         tags={"seed": "7", "git_sha": "abc"},
         artifacts={"outcomes.csv": "series,outcome\n"},
+        status=status,
     )
 
 
@@ -116,12 +117,10 @@ def test_promoting_the_champion_again_changes_nothing(registry: Registry, bundle
     assert registry.history() == before
 
 
-def test_a_refused_version_says_so_in_the_history(registry: Registry, bundle: Path) -> None:
-    version = _save(registry, bundle)
-    registry.refuse(version.version, "It is worse.")
+def test_a_version_is_saved_with_the_standing_that_its_judge_gave_it(registry: Registry, bundle: Path) -> None:
+    _save(registry, bundle, status="refused")
     (found,) = registry.history()
     assert found.status == "refused"
-    assert found.tags["refused_because"] == "It is worse."
 
 
 def test_an_unknown_version_is_named_so(registry: Registry) -> None:
@@ -162,7 +161,8 @@ def test_an_address_that_is_no_registry_is_unavailable_and_keeps_its_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    registry = MlflowRegistry("http://me:secret@127.0.0.1:1", None, "ib-x", CODE)
-    with pytest.raises(UnavailableError) as caught:
-        registry.history()
-    assert "secret" not in str(caught.value)
+    registry = MlflowRegistry("http://me:secret@127.0.0.1:1", None, "ib-x", CODE, tmp_path)
+    for call in (registry.history, registry.current, registry.rollback):
+        with pytest.raises(UnavailableError) as caught:
+            call()
+        assert "secret" not in str(caught.value)

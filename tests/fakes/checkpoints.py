@@ -21,6 +21,5 @@ class FakeCheckpoints:
     def put(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self.kept[key] = {name: np.copy(array) for name, array in arrays.items()}
 
-    def forget(self, keys: list[str]) -> None:
-        for key in keys:
-            self.kept.pop(key, None)
+    def clear(self) -> None:
+        self.kept.clear()

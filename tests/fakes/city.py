@@ -58,11 +58,13 @@ class SmallCity:
             stall_seconds=chosen.get("stall_seconds", 20.0),
         )
 
-    def version(self, vintage: str, constants: Mapping[str, float]) -> ModelVersion:
-        """A candidate in the registry that has seen data up to midnight of this day."""
+    def version(self, vintage: str, constants: Mapping[str, float], status: str = "historical") -> ModelVersion:
+        """A version in the registry that has seen data up to midnight of this day."""
         moment = dt.datetime.fromisoformat(vintage).replace(tzinfo=dt.UTC)
         bundle = write_constants(self._folder / f"bundle-{len(self.registry.history())}", moment, constants)
-        return self.registry.save(bundle, vintage=moment, metrics={"mase": 0.9}, tags={"seed": "7"}, artifacts={})
+        return self.registry.save(
+            bundle, vintage=moment, metrics={"mase": 0.9}, tags={"seed": "7"}, artifacts={}, status=status
+        )
 
     def release(self, vintage: str, constants: Mapping[str, float]) -> ModelVersion:
         """As `version`, and champion at once."""

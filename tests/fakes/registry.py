@@ -30,6 +30,7 @@ class FakeRegistry:
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         artifacts: Mapping[str, str],
+        status: str = "candidate",
     ) -> ModelVersion:
         number = len(self._versions) + 1
         folder = self._root / str(number)
@@ -37,7 +38,7 @@ class FakeRegistry:
         for file, text in artifacts.items():
             (folder / file).write_text(text)
         self._versions[number] = ModelVersion(
-            self._name, number, vintage, self._clock(), "candidate", (), dict(metrics), dict(tags)
+            self._name, number, vintage, self._clock(), status, (), dict(metrics), dict(tags)
         )
         return self._versions[number]
 
@@ -67,12 +68,6 @@ class FakeRegistry:
         self._mark(self._aliases["champion"], "withdrawn")
         self._aliases["champion"] = self._aliases.pop("previous")
         return self._shown(self._aliases["champion"])
-
-    def refuse(self, version: int, reason: str) -> None:
-        self._require(version)
-        self._mark(version, "refused")
-        found = self._versions[version]
-        self._versions[version] = replace(found, tags={**found.tags, "refused_because": reason})
 
     def current(self, alias: str = "champion") -> ModelVersion | None:
         return self._shown(self._aliases[alias]) if alias in self._aliases else None

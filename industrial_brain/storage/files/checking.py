@@ -134,6 +134,10 @@ class Checker:
         faults = Faults(len(chunk.lines))
         codes, ids = _distinct_ids(chunk.ids)
         date_codes, dates = self._dates(chunk.dates)
+        unreadable = np.array([one.form is Form.UNREADABLE for one in dates], dtype=np.bool_)[date_codes]
+        faults.mark(
+            Reason.UNREADABLE_DATE, unreadable
+        )  # before the series' frequency is asked for, which such dates hide
         infos = self._names.resolve(_dates_of(ids, codes, date_codes, dates))
         self._mark_refused(faults, infos, codes)
         periods = self._periods(faults, infos, codes, date_codes, dates)
@@ -177,7 +181,6 @@ class Checker:
             np.array([getattr(one, name) for one in dates], dtype=np.int64)[date_codes]
             for name in ("start", "end", "number")
         )
-        faults.mark(Reason.UNREADABLE_DATE, forms == Form.UNREADABLE)
         periods = np.zeros(len(codes), dtype=np.int64)
         for frequency, rows in _by_frequency(infos, codes):
             at = np.flatnonzero(rows & ~faults.marked)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from industrial_brain.domain.panel import Panel
-from models.catalogue import CANDIDATES, FORECASTERS
+from industrial_brain.domain.periods import Frequency
+from models.catalogue import FALLBACK, FORECASTERS, LONG_SEASON, expected_error, forecaster, members_for
 from models.forecasting.combination import Combination
 from models.forecasting.state import ArrayForecaster, join
 from tests.panels import AWKWARD, awkward_panel, seasonal_panel, walk_panel
@@ -82,6 +83,17 @@ def test_an_awkward_series_is_answered_or_refused_never_half(model: ArrayForecas
 
 
 @every_model
+def test_adding_a_constant_moves_the_level_and_nothing_else(model: ArrayForecaster) -> None:
+    """Up to a billion times the noise, where a careless sum of squares has no digits left."""
+    panel = walk_panel()
+    raised = replace(panel, values=panel.values + 1e9)
+    ours, theirs = model.fit(panel).forecast(HORIZON), model.fit(raised).forecast(HORIZON)
+    if np.isfinite(ours.mean).all() and model.name != "deseasonalised":  # whose season is a ratio on positive values
+        np.testing.assert_allclose(theirs.mean - 1e9, ours.mean, atol=0.02)
+        np.testing.assert_allclose(theirs.scale, ours.scale, rtol=0.02)
+
+
+@every_model
 def test_awkward_neighbours_do_not_change_a_good_series(model: ArrayForecaster) -> None:
     good = seasonal_panel(n=1)
     alone = model.fit(good).forecast(HORIZON).mean
@@ -107,10 +119,24 @@ def test_uncertainty_never_shrinks_from_one_season_to_the_next(model: ArrayForec
     assert (scale[:, 12:] >= scale[:, :12] * (1 - 1e-9)).all()
 
 
-def test_every_candidate_weighs_known_forecasters_to_one() -> None:
-    for weights in CANDIDATES.values():
-        assert set(weights) <= set(FORECASTERS)
-        assert sum(weights.values()) == pytest.approx(1.0)
+@pytest.mark.parametrize("freq", Frequency)
+def test_every_frequency_has_members_that_exist_and_the_fallback_last(freq: Frequency) -> None:
+    *members, last = members_for(freq, freq.season)
+    assert last == FALLBACK
+    assert len(members) >= 3
+    for name in members:
+        assert forecaster(name).arrays()
+        assert expected_error(name) > 0.0
+
+
+def test_hours_are_also_forecast_by_the_week() -> None:
+    t = np.arange(24 * 7 * 6)
+    weekly = 50.0 + 10.0 * np.sin(2 * np.pi * t / 24) + 20.0 * ((t // 24) % 7 >= 5)
+    panel = Panel.of([weekly], freq=Frequency.HOURLY)
+    name = f"seasonal_naive@{LONG_SEASON[Frequency.HOURLY]}"
+    assert name in members_for(panel.freq, panel.season)
+    ahead = forecaster(name).fit(panel).forecast(48).mean[0]
+    np.testing.assert_allclose(ahead, weekly[-168:-120])
 
 
 def test_a_member_without_weight_may_have_no_answer() -> None:

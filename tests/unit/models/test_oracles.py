@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from industrial_brain.domain.panel import Panel
 from models.forecasting.damped_trend import DampedTrend
+from models.forecasting.holt_winters import HoltWinters
 from models.forecasting.theta import DynamicOptimisedTheta
 from tests.panels import walk_panel
 
@@ -50,3 +53,29 @@ def test_theta_continues_a_line_without_noise() -> None:
     line = 5.0 + 2.0 * np.arange(40)
     mean = DynamicOptimisedTheta().fit(Panel.of([line])).forecast(10).mean[0]
     np.testing.assert_allclose(mean, 5.0 + 2.0 * np.arange(40, 50), rtol=1e-3)
+
+
+def test_theta_keeps_its_digits_on_a_high_level() -> None:
+    panel = walk_panel(n=5, months=80, seed=6)
+    raised = replace(panel, values=panel.values + 1e9)
+    low, high = DynamicOptimisedTheta().fit(panel), DynamicOptimisedTheta().fit(raised)
+    np.testing.assert_allclose(high.sigma, low.sigma, rtol=1e-3)
+    np.testing.assert_allclose(high.forecast(12).mean - 1e9, low.forecast(12).mean, atol=1e-2)
+
+
+def test_holt_winters_forecasts_as_well_as_statsforecast() -> None:
+    """The same model and criterion; theirs also searches for the initial states, so compare what comes of it."""
+    rng, t = np.random.default_rng(7), np.arange(96)
+    walks = np.cumsum(rng.normal(0.3, 1.0, (12, 96)), axis=1)
+    panel = Panel.of(list(walks + 8.0 * np.sin(2 * np.pi * t / 12) + rng.normal(0, 1.0, (12, 96))))
+    history, actual = panel.without_last(12), panel.values.reshape(12, 96)[:, 84:]
+    ours = HoltWinters().fit(history).forecast(12).mean
+    oracle = statsforecast.AutoETS(season_length=12, model="AAA", damped=True)
+    theirs = np.stack([oracle.forecast(y, 12)["mean"] for y in history])
+    assert np.abs(actual - ours).mean() < 1.1 * np.abs(actual - theirs).mean()
+
+
+def test_holt_winters_repeats_a_noiseless_season() -> None:
+    y = 100.0 + 10.0 * np.sin(2 * np.pi * np.arange(72) / 12)
+    ahead = HoltWinters().fit(Panel.of([y[:60]])).forecast(12).mean[0]
+    np.testing.assert_allclose(ahead, y[60:], atol=0.2)

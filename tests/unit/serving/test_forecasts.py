@@ -32,6 +32,7 @@ def test_a_forecast_names_its_model_vintage_method_and_whether_it_is_simulated(p
                 "method": "constant",
                 "fallback": None,
                 "notes": [],
+                "weights": {},
                 "model": {"name": "ib-forecasting", "version": 1},
                 "vintage": "2026-01-15T00:00:00Z",
                 "simulated": True,
@@ -132,8 +133,11 @@ def test_as_of_answers_with_the_newest_version_that_saw_nothing_later(planner: T
     assert (answer["model"]["version"], answer["mean"][0], answer["vintage"]) == (3, 90.0, "2025-12-31T00:00:00Z")
 
 
-def test_refused_and_withdrawn_versions_never_answer(planner: TestClient, city: SmallCity) -> None:
-    city.registry.refuse(city.version("2026-01-20", {"output:500000": -1.0}).version, "worse")
+def test_versions_that_were_refused_withdrawn_or_never_promoted_don_t_answer(
+    planner: TestClient, city: SmallCity
+) -> None:
+    city.version("2026-01-20", {"output:500000": -1.0}, status="refused")
+    city.version("2026-01-21", {"output:500000": -1.5}, status="candidate")
     city.release("2026-01-25", {"output:500000": -2.0})
     city.registry.rollback()
     answer = _ask(planner, series=["output:500000"], as_of="2026-02-28T00:00:00Z").json()["forecasts"][0]

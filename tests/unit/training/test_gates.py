@@ -5,27 +5,32 @@ from dataclasses import replace
 
 import numpy as np
 
-from industrial_brain.domain.panel import Panel
+from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
-from models.catalogue import CANDIDATES
+from models.catalogue import members_for
 from models.forecasting.bundle import ForecastBundle
 from tests.panels import seasonal_panel, walk_panel
 from training.gates import Verdict, judge
 from training.pipeline import fit_panels
 
-NAMES = list(CANDIDATES)
 MONTH = Frequency.MONTHLY
+NAMES = list(members_for(MONTH, 12))
 
 
 def _trained(panel: Panel, vintage: int = 2025) -> ForecastBundle:
     return replace(fit_panels([panel]), vintage=dt.datetime(vintage, 1, 1, tzinfo=dt.UTC))
 
 
-def _choosing(bundle: ForecastBundle, candidate: str) -> ForecastBundle:
-    """The same version, had it always chosen this candidate."""
+def _with_weights(bundle: ForecastBundle, weights: Floats) -> ForecastBundle:
     fitted = bundle.panels[MONTH]
-    choice = np.full_like(fitted.backtest.choice, NAMES.index(candidate))
-    return replace(bundle, panels={MONTH: replace(fitted, backtest=replace(fitted.backtest, choice=choice))})
+    return replace(bundle, panels={MONTH: replace(fitted, backtest=replace(fitted.backtest, weights=weights))})
+
+
+def _always(bundle: ForecastBundle, member: str) -> ForecastBundle:
+    """The same version, had it always forecast with this member."""
+    weights = np.zeros_like(bundle.panels[MONTH].backtest.weights)
+    weights[:, :, NAMES.index(member)] = 1.0
+    return _with_weights(bundle, weights)
 
 
 def _check(verdict: Verdict, name: str) -> bool:
@@ -37,13 +42,46 @@ def test_the_same_version_passes_beside_itself() -> None:
     assert judge(bundle, bundle).passed
 
 
-def test_a_challenger_that_chooses_badly_is_refused_with_figures() -> None:
+def test_a_challenger_that_weighs_badly_is_refused_with_figures() -> None:
     bundle = _trained(walk_panel(n=60, seed=1))
-    worse = _choosing(bundle, "seasonal_naive")
-    verdict = judge(worse, _choosing(bundle, "theta"))
-    assert not _check(verdict, "accuracy")
+    worse, better = _always(bundle, "seasonal_naive"), _always(bundle, "theta")
+    verdict = judge(worse, better)
+    assert not _check(verdict, "weights")
     assert ", significant" in verdict.reason
-    assert judge(_choosing(bundle, "theta"), worse).passed
+    assert judge(better, worse).passed
+
+
+def test_a_change_of_code_that_forecasts_worse_is_refused() -> None:
+    """The same weights on the same data, but every error is a fifth larger than the champion's run had recorded."""
+    champion = _trained(walk_panel(n=60, seed=1))
+    fitted = champion.panels[MONTH]
+    record = replace(fitted.backtest, error=fitted.backtest.error * np.float32(1.2))
+    challenger = replace(champion, panels={MONTH: replace(fitted, backtest=record)})
+    verdict = judge(challenger, champion)
+    assert _check(verdict, "weights")
+    assert not _check(verdict, "errors")
+
+
+def test_few_series_can_t_hide_a_large_loss_behind_their_number() -> None:
+    bundle = _trained(walk_panel(n=2, seed=1))
+    fitted = bundle.panels[MONTH]
+    record = replace(fitted.backtest, error=fitted.backtest.error * np.float32(1.5))
+    challenger = replace(bundle, panels={MONTH: replace(fitted, backtest=record)})
+    assert not _check(judge(challenger, bundle), "errors")
+
+
+def test_an_easy_simulator_does_not_carry_a_version_that_fails_on_real_data() -> None:
+    bundle = _trained(walk_panel(n=60, seed=1))
+    fitted = bundle.panels[MONTH]
+    simulated = np.arange(60) >= 5
+    error = fitted.backtest.error.copy()
+    error[~simulated] *= 9.0
+    error[~simulated, :, NAMES.index("seasonal_naive")] /= 9.0
+    record = replace(fitted.backtest, error=error)
+    mixed = replace(bundle, panels={MONTH: replace(fitted, simulated=simulated, backtest=record)})
+    verdict = judge(mixed, None)
+    assert _check(verdict, "naive, simulated data")
+    assert not _check(verdict, "naive, real data")
 
 
 def test_an_older_vintage_never_replaces_a_newer_one() -> None:
@@ -59,13 +97,14 @@ def test_losing_the_champions_series_is_refused_and_names_them() -> None:
     assert "loses 5 of the champion's 20 series, for instance 15, 16, 17" in verdict.reason
 
 
-def test_a_first_version_must_beat_the_seasonal_naive() -> None:
+def test_a_first_version_must_not_lose_to_the_seasonal_naive() -> None:
     bundle = _trained(walk_panel(n=40))
     assert judge(bundle, None).passed
     fitted = bundle.panels[MONTH]
-    spoiled = fitted.backtest.mase.copy()
-    spoiled[:, :, NAMES.index("seasonal_naive")] = 0.0
-    beaten = replace(bundle, panels={MONTH: replace(fitted, backtest=replace(fitted.backtest, mase=spoiled))})
+    error = fitted.backtest.error.copy()
+    error[:, :, NAMES.index("seasonal_naive")] = 0.0
+    beaten = replace(bundle, panels={MONTH: replace(fitted, backtest=replace(fitted.backtest, error=error))})
+    beaten = _always(beaten, "theta")
     assert not judge(beaten, None).passed
 
 
@@ -73,32 +112,38 @@ def test_series_too_short_to_backtest_don_t_block_a_first_version() -> None:
     assert judge(_trained(Panel.of([[1.0, 2.0, 3.0, 2.0]])), None).passed
 
 
-def test_the_champion_is_replayed_with_what_it_had_chosen_by_then_not_later() -> None:
-    """Its final choice was made after every origin here, so only its earlier ones count."""
+def test_the_champion_is_replayed_with_what_it_knew_by_then_not_later() -> None:
+    """Its last weights were given after every origin here, so only its earlier ones count."""
     panel = walk_panel(n=60, months=80, seed=2)
-    challenger = _choosing(_trained(panel), "theta")
-    champion = _choosing(_trained(panel, 2024), "theta")
-    fitted = champion.panels[MONTH]
-    late = fitted.backtest.choice.copy()
-    late[:, -1] = NAMES.index("seasonal_naive")
-    converted = replace(champion, panels={MONTH: replace(fitted, backtest=replace(fitted.backtest, choice=late))})
-    (before,) = [c.detail for c in judge(challenger, champion).checks if c.name == "accuracy"]
-    (after,) = [c.detail for c in judge(challenger, converted).checks if c.name == "accuracy"]
+    challenger, champion = _always(_trained(panel), "theta"), _always(_trained(panel, 2024), "theta")
+    late = champion.panels[MONTH].backtest.weights.copy()
+    late[:, -1] = 0.0
+    late[:, -1, NAMES.index("seasonal_naive")] = 1.0
+    converted = _with_weights(champion, late)
+    (before,) = [c.detail for c in judge(challenger, champion).checks if c.name == "weights"]
+    (after,) = [c.detail for c in judge(challenger, converted).checks if c.name == "weights"]
     assert before == after
     assert "+0.00%" in after
 
 
-def test_a_choice_made_before_an_origin_counts_at_that_origin() -> None:
-    """A champion of two years ago keeps its last choice for all origins since."""
+def test_weights_given_before_an_origin_count_at_that_origin() -> None:
+    """A champion of long ago keeps its last weights for all origins since."""
     panel = walk_panel(n=60, months=100, seed=3)
-    challenger = _choosing(_trained(panel), "theta")
-    old = _trained(panel.without_last(40), 2023)
-    fitted = old.panels[MONTH]
-    choice = np.full_like(fitted.backtest.choice, NAMES.index("theta"))
-    choice[:, -1] = NAMES.index("seasonal_naive")
-    old = replace(old, panels={MONTH: replace(fitted, backtest=replace(fitted.backtest, choice=choice))})
-    (detail,) = [c.detail for c in judge(challenger, old).checks if c.name == "accuracy"]
-    assert judge(challenger, old).passed
+    challenger = _always(_trained(panel), "theta")
+    old = _always(_trained(panel.without_last(40), 2023), "theta")
+    weights = old.panels[MONTH].backtest.weights.copy()
+    weights[:, -1] = 0.0
+    weights[:, -1, NAMES.index("seasonal_naive")] = 1.0
+    (detail,) = [c.detail for c in judge(challenger, _with_weights(old, weights)).checks if c.name == "weights"]
     record = challenger.panels[MONTH].backtest
-    naive = np.nanmean(record.mase[:, :, NAMES.index("seasonal_naive")], axis=1).mean()
-    assert f"against {naive:.4f} of the champion" in detail
+    always_naive = np.zeros_like(record.weights[:, :-1])
+    always_naive[:, :, NAMES.index("seasonal_naive")] = 1.0
+    assert f"against {np.nanmean(record.mase(always_naive), axis=1).mean():.4f} of the champion" in detail
+
+
+def test_a_member_that_this_code_lacks_can_t_be_replayed_and_is_named() -> None:
+    bundle = _trained(walk_panel(n=10))
+    fitted = bundle.panels[MONTH]
+    renamed = replace(fitted.backtest, members=("oracle", *fitted.backtest.members[1:]))
+    champion = replace(bundle, panels={MONTH: replace(fitted, backtest=renamed)})
+    assert "oracle" in judge(bundle, champion).reason

@@ -135,7 +135,7 @@ def test_a_vintage_of_the_past_is_kept_for_questions_and_moves_no_alias(desk: De
     champion = desk.train(seasonal_panel(months=96)).version
     report = desk.train(seasonal_panel(months=96).without_last(12), vintage=NOW - dt.timedelta(days=365))
     assert report.version.aliases == ()
-    assert report.version.status == "candidate"
+    assert report.version.status == "historical"
     assert desk.registry.current() == champion
 
 

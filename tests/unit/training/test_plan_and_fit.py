@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
 from industrial_brain.domain.forecasts import Failed, Trained
+from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 from tests.panels import awkward_panel, seasonal_panel, walk_panel
-from training.backtest import choose
+from training.assemble import assemble
+from training.executors import InProcess
 from training.fit import FittedPartition, fit_every, fit_partition
 from training.pipeline import fit_panels, outcomes_of
 from training.plan import PARTITION_SERIES, TrainSpec, plan_training
+from training.weighing import weigh, without_negligible
 
 SPEC = TrainSpec(key="k", horizon=12, origins=3, seed=0)
 
@@ -38,18 +43,31 @@ def test_a_partitions_key_changes_with_whatever_decides_its_result(change: str) 
     assert before == plan_training([panel], seed=0, code="c")[0].spec.key
 
 
-def test_the_default_stands_until_another_candidate_is_clearly_better() -> None:
+def test_weights_follow_errors_and_expectation_until_there_are_any() -> None:
     nan = np.nan
+    expected = np.array([1.0, 1.3, np.inf])
     mae = np.array(
         [
-            [[1.0, 0.5], [1.0, 0.5], [1.0, 0.5]],  # better every time
-            [[1.0, 0.1], [1.0, 2.0], [1.0, 0.4]],  # better on average, by luck
-            [[1.0, 0.5], [nan, nan], [nan, nan]],  # one origin is no evidence
-            [[nan, nan], [nan, nan], [nan, nan]],  # no evidence at all
-            [[1.0, nan], [1.0, nan], [1.0, nan]],  # the other has no score
+            [[1.0, 1.0, 0.1], [1.0, 1.0, 0.1]],  # alike: the one of whom less error is expected leads a little
+            [[2.0, 1.0, 0.1], [2.0, 1.0, 0.1]],  # the second is better by half at each origin
+            [[nan, nan, nan], [nan, nan, nan]],  # nothing is known
+            [[1.0, nan, nan], [1.0, nan, nan]],  # the second had no answer
+            [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],  # both are perfect
         ]
     )
-    assert choose(mae, default=0).tolist() == [1, 0, 0, -1, 0]
+    weights = weigh(mae, expected)
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    assert (weights[:, 2] == 0.0).all()  # who is not to be weighed is not
+    assert weights[0, 0] > weights[0, 1] > 0.2
+    assert weights[1, 1] > 0.9
+    np.testing.assert_allclose(weights[2], weights[4])
+    assert weights[2, 0] == pytest.approx(1.3**8 / (1.0 + 1.3**8))
+    assert weights[3, 0] > 0.5
+
+
+def test_negligible_weights_are_shared_out() -> None:
+    shared = without_negligible(np.array([[90.0, 9.5, 0.5], [0.0, 0.0, 0.0]]))
+    np.testing.assert_allclose(shared, [[90.0 / 99.5, 9.5 / 99.5, 0.0], [0.0, 0.0, 0.0]])
 
 
 def test_each_origin_is_forecast_without_what_came_after_it() -> None:
@@ -59,7 +77,7 @@ def test_each_origin_is_forecast_without_what_came_after_it() -> None:
     other[:, -12:] *= 5.0  # only the last origin's actuals
     changed = Panel.of(list(other))
     ours, theirs = (fit_partition(SPEC, p) for p in (panel, changed))
-    np.testing.assert_array_equal(ours.choice[:, :-1], theirs.choice[:, :-1])
+    np.testing.assert_array_equal(ours.weights[:, :-1], theirs.weights[:, :-1])
     np.testing.assert_allclose(ours.standardised[:, :2], theirs.standardised[:, :2])
     assert not np.allclose(ours.standardised[:, 2], theirs.standardised[:, 2])
 
@@ -69,8 +87,9 @@ def test_every_awkward_series_gets_an_outcome_with_its_reason() -> None:
     assert set(outcomes) == set(awkward_panel().ids)
     for name in ("empty", "all missing"):
         assert outcomes[name] == Failed(name, "There is no observation.")
-    assert isinstance(outcomes["huge"], Failed)
-    assert "too large" in outcomes["huge"].reason
+    huge = outcomes["huge"]  # too large to square, not to repeat
+    assert isinstance(huge, Trained)
+    assert huge.method == "seasonal_naive"
     for name, many in (
         ("one point", "1 observation is"),
         ("two points", "2 observations are"),
@@ -116,7 +135,7 @@ def test_a_series_that_never_was_negative_is_not_forecast_below_zero() -> None:
 
 def test_a_fitted_partition_survives_as_arrays() -> None:
     fitted = fit_partition(SPEC, awkward_panel())
-    again = FittedPartition.from_arrays(fitted.arrays())
+    again = FittedPartition.from_arrays(fitted.arrays(), Frequency.MONTHLY, 12)
     np.testing.assert_array_equal(again.model.forecast(6).mean, fitted.model.forecast(6).mean)
     assert again.failure.tolist() == fitted.failure.tolist()
 
@@ -150,3 +169,59 @@ def test_a_series_that_breaks_the_fit_fails_alone_with_its_reason() -> None:
     assert fitted.failure[4] == "The fit broke: ZeroDivisionError: unlucky."
     good = np.delete(fitted.model.forecast(6).mean, 4, axis=0)
     np.testing.assert_array_equal(good, fit_partition(SPEC, panel).model.forecast(6).mean)
+
+
+def test_a_few_values_in_a_desert_fall_back_and_cost_nothing() -> None:
+    desert = np.full(2_000_000, np.nan)
+    desert[[0, 900_000, *range(1_999_990, 2_000_000)]] = 5.0
+    panel = Panel.of([desert, [1.0, np.nan, np.nan, np.nan, 2.0]], ids=["desert", "sparse"])
+    plan = plan_training([panel], seed=0, code="")
+    assert sum(len(part.panel.values) for part in plan) <= 1005
+    first, second = outcomes_of(fit_panels([panel]))
+    assert isinstance(first, Trained)
+    assert first.method == "last_value"
+    assert first.fallback is not None
+    assert isinstance(second, Trained)
+    assert second.fallback is not None
+    assert second.fallback.startswith("2 observations are")
+
+
+def test_observations_count_and_not_the_periods_between_them() -> None:
+    y = np.full(40, np.nan)
+    y[[0, 20, 39]] = [1.0, 2.0, 3.0]
+    (outcome,) = outcomes_of(fit_panels([Panel.of([y])]))
+    assert isinstance(outcome, Trained)
+    assert outcome.method == "last_value"
+
+
+def test_a_perfect_fit_says_that_its_interval_has_no_width() -> None:
+    (outcome,) = outcomes_of(fit_panels([Panel.of([np.arange(60.0) * 2.0 + 5.0])]))
+    assert isinstance(outcome, Trained)
+    assert any("no width" in note for note in outcome.notes) or outcome.notes == ()
+
+
+def test_a_history_under_three_seasons_says_that_it_has_no_season() -> None:
+    (outcome,) = outcomes_of(fit_panels([seasonal_panel(n=1, months=30)]))
+    assert isinstance(outcome, Trained)
+    assert any("no seasonal shape" in note for note in outcome.notes)
+
+
+def test_a_season_that_is_too_short_to_estimate_is_still_followed() -> None:
+    """Thirty months: no shape can be estimated, but the seasonal naive wins its backtest and leads."""
+    t = np.arange(42)
+    wave = 100.0 + 30.0 * np.sin(2 * np.pi * t / 12)
+    panel = Panel.of([wave[:30] + np.random.default_rng(0).normal(0, 1, 30)])
+    mean, _ = fit_panels([panel]).predict(["0"], 12, [0.5])
+    assert np.abs(mean[0] - wave[30:]).mean() < 12.0  # a flat line misses by 19
+
+
+def test_real_intervals_learn_nothing_from_simulated_errors() -> None:
+    rng = np.random.default_rng(0)
+    calm = [100.0 + np.cumsum(rng.normal(0, 1, 80)) for _ in range(40)]
+    wild = [100.0 + np.cumsum(rng.standard_t(1.5, 80) * 30) for _ in range(80)]
+    alone = fit_panels([Panel.of(calm)])
+    panel = Panel.of([*calm, *wild])
+    infos = {n: SeriesInfo(id=n, frequency=panel.freq, unit="1", name=n, simulated=int(n) >= 40) for n in panel.ids}
+    parts = list(InProcess().run(plan_training([panel], seed=0, code="")))
+    both, _ = assemble(parts, infos, vintage=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), provenance={})
+    np.testing.assert_array_equal(both.predict(["3"], 12, [0.025])[1], alone.predict(["3"], 12, [0.025])[1])
