@@ -73,7 +73,7 @@ def test_few_series_can_t_hide_a_large_loss_behind_their_number() -> None:
 def test_an_easy_simulator_does_not_carry_a_version_that_fails_on_real_data() -> None:
     bundle = _trained(walk_panel(n=60, seed=1))
     fitted = bundle.panels[MONTH]
-    simulated = np.arange(60) >= 5
+    simulated = np.arange(60) >= 15
     error = fitted.backtest.error.copy()
     error[~simulated] *= 9.0
     error[~simulated, :, NAMES.index("seasonal_naive")] /= 9.0
