@@ -14,7 +14,8 @@ from industrial_brain.domain.periods import Ordinals
 def bridged(panel: Panel) -> Panel:
     """The panel with its gaps bridged: linear between neighbours, the nearest value at the ends.
 
-    For fitting only: a bridged value is never scored, and never shown as an observation. A series with no value at all stays NaN.
+    For fitting only: a bridged value is never scored, and never shown as an observation. A series with no value at all
+    stays NaN.
     """
     return replace(panel, values=_bridge(panel.values, panel.indptr))
 
