@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -68,6 +69,8 @@ def run_forecasting(
     results = []
     with _progress_bar() as bar:
         for one in sets:
+            if ours is brain:
+                methods = {**methods, OURS: partial(brain, hierarchy=one.hierarchy)}
             result = measure_set(one, methods, origins or (1 if one.official else DEFAULT_ORIGINS), bar)
             results.append(result)
             table = replace(

@@ -13,6 +13,7 @@ from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.protocols import Progress
 
 if TYPE_CHECKING:
+    from benchmarks.forecasting_sets import Hierarchy
     from training.fit import FittedPartition
     from training.plan import Partition
 
@@ -48,13 +49,20 @@ class Method(Protocol):
     def __call__(self, panel: Panel, horizon: int, progress: Progress) -> Answer: ...
 
 
-def brain(panel: Panel, horizon: int, progress: Progress) -> Answer:
-    """The shipped pipeline, backtest and calibration included, in one process: no Ray, no store, no registry."""
+def brain(panel: Panel, horizon: int, progress: Progress, hierarchy: Hierarchy | None = None) -> Answer:
+    """The shipped pipeline, backtest, calibration and reconciliation included, in one process: no Ray, no store, no
+    registry. Of a hierarchy, it is told what adds up; that it does is no news to a user of one."""
+    from models.forecasting.hierarchy import Structure
     from training.pipeline import fit_panels, outcomes_of  # not loaded by the processes that measure the peers
 
-    bundle = fit_panels([panel], horizons={panel.freq: horizon}, executor=_Watched(len(panel), progress))
-    mean, quantiles = bundle.predict(panel.ids, horizon, PROBABILITIES)
     row = {name: i for i, name in enumerate(panel.ids)}
+    bundle = fit_panels(
+        [panel],
+        horizons={panel.freq: horizon},
+        executor=_Watched(len(panel), progress),
+        structures={panel.freq: Structure.of(_identities(row, hierarchy), len(panel))} if hierarchy else None,
+    )
+    mean, quantiles = bundle.predict(panel.ids, horizon, PROBABILITIES)
     refused: dict[int, str] = {}
     fallbacks: dict[int, str] = {}
     for outcome in outcomes_of(bundle):
@@ -63,6 +71,17 @@ def brain(panel: Panel, horizon: int, progress: Progress) -> Answer:
         elif outcome.fallback:
             fallbacks[row[outcome.series]] = outcome.method
     return Answer(mean, quantiles, refused, fallbacks)
+
+
+def _identities(row: Mapping[str, int], hierarchy: Hierarchy) -> list[tuple[int, list[int]]]:
+    """Every node that is a plain sum of bottom series, where the panel has all of them."""
+    found = []
+    for node, weights in zip(hierarchy.nodes, hierarchy.summing, strict=True):
+        names = [hierarchy.bottoms[i] for i in np.flatnonzero(weights)]
+        plain = len(names) > 1 and set(weights.tolist()) <= {0.0, 1.0}
+        if plain and all(name in row for name in (node, *names)):
+            found.append((row[node], [row[name] for name in names]))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

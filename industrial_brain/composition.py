@@ -126,6 +126,7 @@ class Brain:
     ) -> TrainingReport:
         """Train a version on what was known at `as_of` (now, without one)."""
         from industrial_brain.storage.checkpoints import FolderCheckpoints
+        from industrial_brain.storage.listing import all_regions
         from training.pipeline import Provenance, train_forecasting
         from training.provenance import code_fingerprint, git_sha, lock_hash
 
@@ -143,6 +144,7 @@ class Brain:
             executor=executor,
             checkpoints=FolderCheckpoints(self.settings.checkpoints),
             registry=self.registry,
+            parents={region.code: region.parent for region in all_regions(self.catalogue).values()},
             promote=promote,
             progress=progress,
         )

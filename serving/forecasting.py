@@ -118,6 +118,7 @@ def _record(forecast: Forecast, model: dict[str, object]) -> dict[str, object]:
         "quantiles": forecast.quantiles,
         "method": forecast.method,
         "weights": forecast.weights,
+        "reconciliation_delta": forecast.reconciliation_delta,
         "fallback": forecast.fallback,
         "notes": forecast.notes,
         "model": model,

@@ -212,6 +212,9 @@ class ForecastOut(_Out):
     quantiles: dict[str, list[float]] = Field(description="Probability to one value a period, such as `0.025`.")
     method: str = Field(description="The model that answers; `ensemble` where several do.")
     weights: dict[str, float] = Field(description="The models that answer, with the weight of each.")
+    reconciliation_delta: list[float] | None = Field(
+        description="What was added to the models' own mean so that parts and wholes add up; null outside a hierarchy."
+    )
     fallback: str | None = Field(description="Why a simpler method answers than the engine would choose, or null.")
     notes: list[str] = Field(description="Treatments that a reader should know of.")
     model: ModelName

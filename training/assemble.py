@@ -6,17 +6,18 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from industrial_brain.domain.indicators import SeriesInfo
-from industrial_brain.domain.panel import Panel, concatenate
+from industrial_brain.domain.panel import Floats, Panel, concatenate
 from industrial_brain.domain.periods import Frequency
 from models.forecasting.bundle import BacktestRecord, FittedPanel, ForecastBundle
 from models.forecasting.calibration import Calibration, calibrate
+from models.forecasting.hierarchy import Structure, reconcile
 from models.forecasting.state import join
 from training.fit import FittedPartition
+from training.identities import find_structure
 from training.plan import Partition
-from training.report import SeriesScores, score_series
+from training.report import SeriesScores, score_series, standardise
 
 Fitted = tuple[Partition, FittedPartition]
 
@@ -27,10 +28,16 @@ def assemble(
     *,
     vintage: dt.datetime,
     provenance: Mapping[str, str],
+    parents: Mapping[str, str | None] | None = None,
+    structures: Mapping[Frequency, Structure] | None = None,
 ) -> tuple[ForecastBundle, list[SeriesScores]]:
-    """Join all partitions of a frequency, calibrate on their pooled errors, and label every series.
+    """Join all partitions of a frequency, find what adds up, calibrate on the pooled errors, and label every series.
 
     A series is kept from going below zero if its indicator can't, or if it never has.
+
+    Args:
+        parents: region -> the region that contains it; without it nothing adds up.
+        structures: identities that are known beforehand, by frequency, in the place of those that would be found.
     """
     by_frequency: dict[Frequency, list[Fitted]] = {}
     for part in parts:
@@ -39,24 +46,45 @@ def assemble(
     for freq, fitted_parts in by_frequency.items():
         panel = concatenate([partition.panel for partition, _ in fitted_parts])
         fitted = FittedPartition.from_arrays(join([f.arrays() for _, f in fitted_parts]), freq, panel.season)
-        panels[freq] = _fitted_panel(panel, fitted, infos)
-        scores.append(score_series(panels[freq], fitted))
+        usable = (fitted.failure == "") & (panel.last >= panel.last.max() - freq.default_horizon)
+        structure = (structures or {}).get(freq) or find_structure(panel, infos, parents or {}, usable)
+        error = reconciled_errors(panel, fitted, structure)
+        panels[freq] = _fitted_panel(panel, fitted, infos, structure, error)
+        scores.append(score_series(panels[freq], fitted, error))
     return ForecastBundle(vintage, panels, provenance), scores
 
 
-def _calibrated(fitted: FittedPartition, rows: npt.NDArray[np.bool_]) -> Calibration:
-    return calibrate(fitted.standardised[rows].reshape(-1, fitted.standardised.shape[-1]))
+def reconciled_errors(panel: Panel, fitted: FittedPartition, structure: Structure) -> Floats:
+    """The backtest's errors as they are after reconciliation: float64 (n, origins, horizon).
+
+    Actuals add up, so errors are reconciled like forecasts. A tree whose series do not share their origins, or are not all
+    there at one, keeps the errors that it had.
+    """
+    out = fitted.own_error.copy()
+    for tree in range(int(structure.tree.max(initial=-1)) + 1):
+        members = structure.members(tree)
+        constraints = structure.constraints(members)
+        for k in range(out.shape[1]):
+            error, scale = fitted.own_error[members, k], fitted.own_scale[members, k]
+            shared = (fitted.origins[members, k] == fitted.origins[members[0], k]).all()
+            if shared and np.isfinite(error).all() and np.isfinite(scale).all():
+                out[members, k] = reconcile(error, (scale**2).mean(axis=1), constraints)
+    return out
 
 
-def _fitted_panel(panel: Panel, fitted: FittedPartition, infos: Mapping[str, SeriesInfo]) -> FittedPanel:
+def _fitted_panel(
+    panel: Panel, fitted: FittedPartition, infos: Mapping[str, SeriesInfo], structure: Structure, error: Floats
+) -> FittedPanel:
     facts = [infos[name] for name in panel.ids]
     simulated = np.array([info.simulated for info in facts])
     seen_below_zero = np.array([bool((y < 0.0).any()) for y in panel])
+    standardised = standardise(error, fitted.own_scale)
     return FittedPanel(
         panel=panel,
         model=fitted.model,
-        real=_calibrated(fitted, ~simulated),
-        simulated_law=_calibrated(fitted, simulated),
+        structure=structure,
+        real=_calibrated(standardised[~simulated]),
+        simulated_law=_calibrated(standardised[simulated]),
         method=fitted.method,
         fallback=fitted.fallback,
         notes=fitted.notes,
@@ -68,3 +96,7 @@ def _fitted_panel(panel: Panel, fitted: FittedPartition, infos: Mapping[str, Ser
             tuple(fitted.model.members), fitted.origins, fitted.error, fitted.mase_scale, fitted.weights
         ),
     )
+
+
+def _calibrated(standardised: Floats) -> Calibration:
+    return calibrate(standardised.reshape(-1, standardised.shape[-1]))

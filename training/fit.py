@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from features.gaps import gap_counts
-from features.present import mean_of_present
 from features.seasonality import SEASONS_NEEDED
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
@@ -35,9 +34,10 @@ class FittedPartition:
         model: the fitted combination.
         method, fallback, notes, failure: as in `models.forecasting.bundle.FittedPanel`.
         origins, error, mase_scale, weights: as in `models.forecasting.bundle.BacktestRecord`.
-        standardised: float64 (n, origins, horizon), the errors of this version's own weights over the scale that it
-            claimed: each origin is forecast with the weights that older origins had given, so no error is flattered.
-        smape: float64 (n, origins), in percent, of the same forecasts.
+        own_error: float64 (n, origins, horizon), actual less forecast by this version's own weights: each origin is
+            forecast with the weights that older origins had given, so no error is flattered. NaN where not.
+        own_scale: float64, like `own_error`: the standard deviation that it claimed.
+        actual: float64, like `own_error`.
     """
 
     model: Combination
@@ -49,8 +49,9 @@ class FittedPartition:
     error: npt.NDArray[np.float32]
     mase_scale: Floats
     weights: Floats
-    standardised: Floats
-    smape: Floats
+    own_error: Floats
+    own_scale: Floats
+    actual: Floats
 
     def arrays(self) -> dict[str, Array]:
         """The whole result as named arrays, for a checkpoint or a wire."""
@@ -73,8 +74,9 @@ _PLAIN = (
     "error",
     "mase_scale",
     "weights",
-    "standardised",
-    "smape",
+    "own_error",
+    "own_scale",
+    "actual",
 )
 
 
@@ -171,23 +173,15 @@ def _finite(fitted: Combination, horizon: int) -> Flags:
 
 
 def _own_errors(backtest: Backtest, weights: Floats) -> dict[str, Floats]:
-    """Standardised errors and sMAPE of the weighted forecasts; `weights` is (n, origins, members)."""
+    """Errors of the weighted forecasts, and the scale that they claimed; `weights` is (n, origins, members)."""
+    answered = (weights > 0.0).sum(axis=2)[:, :, None] > 0
     error, scale = (
         np.where(
-            (weights > 0.0).sum(axis=2)[:, :, None] > 0,
-            (weights[:, :, :, None] * np.where(weights[:, :, :, None] == 0.0, 0.0, part)).sum(axis=2),
-            np.nan,
+            answered, (weights[:, :, :, None] * np.where(weights[:, :, :, None] == 0.0, 0.0, part)).sum(axis=2), np.nan
         )
         for part in (backtest.error, backtest.scale)
     )
-    forecast = backtest.actual - error
-    size = np.abs(backtest.actual) + np.abs(forecast)
-    ratio = np.divide(2.0 * np.abs(error), size, out=np.zeros(error.shape), where=size > 0.0)
-    ratio[np.isnan(error)] = np.nan
-    return {
-        "standardised": np.divide(error, scale, out=np.full(error.shape, np.nan), where=scale > 0.0),
-        "smape": 100.0 * mean_of_present(ratio),
-    }
+    return {"own_error": error, "own_scale": scale, "actual": backtest.actual}
 
 
 def _mase_scales(panel: Panel, spec: TrainSpec) -> Floats:

@@ -22,6 +22,7 @@ from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Progress, Registry, no_progress
 from models.forecasting.bundle import ForecastBundle
+from models.forecasting.hierarchy import Structure
 from models.forecasting.state import Array
 from training.assemble import Fitted, assemble
 from training.executors import Executor, InProcess
@@ -79,10 +80,14 @@ def train_forecasting(
     executor: Executor,
     checkpoints: Checkpoints,
     registry: Registry,
+    parents: Mapping[str, str | None] | None = None,
     promote: bool = True,
     progress: Progress = no_progress,
 ) -> TrainingReport:
     """Fit all series, register a version, judge it, and promote it if it passes and `promote` says so.
+
+    Args:
+        parents: region -> the region that contains it, for what adds up.
 
     A version whose vintage is older than the champion's is kept for `as_of` questions about the past; it is judged against
     the seasonal naive only, and becomes neither challenger nor champion. So is a first version, and one whose champion can't
@@ -107,7 +112,11 @@ def train_forecasting(
         progress(done, total)
     provenance = replace(provenance, data=data_fingerprint(partitions))
     bundle, scores = assemble(
-        _in_plan_order(partitions, fitted), infos, vintage=vintage, provenance=_tags(provenance, vintage)
+        _in_plan_order(partitions, fitted),
+        infos,
+        vintage=vintage,
+        provenance=_tags(provenance, vintage),
+        parents=parents,
     )
     metrics = summarise(scores, infos)
     outcomes = tuple(outcomes_of(bundle))
@@ -139,13 +148,15 @@ def fit_panels(
     origins: int = ORIGINS,
     horizons: Mapping[Frequency, int] | None = None,
     executor: Executor | None = None,
+    structures: Mapping[Frequency, Structure] | None = None,
 ) -> ForecastBundle:
     """The same fit without stores or versions, for measuring and for series that nobody keeps. Ids are free."""
     partitions = plan_training(panels, seed=seed, code="", origins=origins, horizons=horizons)
     infos = {name: SeriesInfo(id=name, frequency=p.freq, unit="1", name=name) for p in panels for name in p.ids}
     fitted = list((executor or InProcess()).run(partitions))
     parts = _in_plan_order(partitions, fitted)
-    bundle, _ = assemble(parts, infos, vintage=dt.datetime.fromtimestamp(0, dt.UTC), provenance={})
+    start = dt.datetime.fromtimestamp(0, dt.UTC)
+    bundle, _ = assemble(parts, infos, vintage=start, provenance={}, structures=structures)
     return bundle
 
 

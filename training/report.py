@@ -38,19 +38,28 @@ class SeriesScores:
     coverage: Mapping[int, Floats]
 
 
-def score_series(panel: FittedPanel, fitted: FittedPartition) -> SeriesScores:
-    """Scores of a frequency's joined partitions."""
+def score_series(panel: FittedPanel, fitted: FittedPartition, error: Floats) -> SeriesScores:
+    """Scores of a frequency's joined partitions, whose reconciled errors are `error`, float64 (n, origins, horizon)."""
     record = panel.backtest
-    own = record.weights[:, :-1]
-    naive = np.broadcast_to(np.array([float(name == NAIVE) for name in record.members]), own.shape)
-    mase = record.mase(own)
+    naive = np.broadcast_to(np.array([float(name == NAIVE) for name in record.members]), record.weights[:, :-1].shape)
+    mase = mean_of_present(np.abs(error)) / record.mase_scale
+    size = np.abs(fitted.actual) + np.abs(fitted.actual - error)
+    ratio = np.divide(2.0 * np.abs(error), size, out=np.zeros(error.shape), where=size > 0.0)
+    ratio[np.isnan(error)] = np.nan
+    standardised = standardise(error, fitted.own_scale)
     return SeriesScores(
         panel.panel.ids,
         mean_of_present(mase),
-        mean_of_present(fitted.smape),
+        mean_of_present(100.0 * mean_of_present(ratio)),
         mean_of_present(np.where(np.isfinite(mase), record.mase(naive), np.nan)),
-        {level: _coverage(fitted, panel.simulated, level) for level in LEVELS},
+        {level: _coverage(standardised, panel.simulated, level) for level in LEVELS},
     )
+
+
+def standardise(error: Floats, scale: Floats) -> Floats:
+    """Errors over the scale that was claimed for them; NaN where none was."""
+    standardised: Floats = np.divide(error, scale, out=np.full(error.shape, np.nan), where=scale > 0.0)
+    return standardised
 
 
 def summarise(scores: Sequence[SeriesScores], infos: Mapping[str, SeriesInfo]) -> dict[str, float]:
@@ -90,8 +99,8 @@ def _slices(info: SeriesInfo) -> list[str]:
     return keys
 
 
-def _coverage(fitted: FittedPartition, simulated: npt.NDArray[np.bool_], level: int) -> Floats:
-    newest, older = fitted.standardised[:, -1], fitted.standardised[:, :-1]
+def _coverage(standardised: Floats, simulated: npt.NDArray[np.bool_], level: int) -> Floats:
+    newest, older = standardised[:, -1], standardised[:, :-1]
     tail = (1.0 - level / 100.0) / 2.0
     inside = np.full(newest.shape, np.nan)
     for rows in (simulated, ~simulated):  # each is calibrated by its own kind

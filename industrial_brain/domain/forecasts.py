@@ -48,6 +48,8 @@ class Forecast:
         vintage: the moment up to which the model had seen data.
         simulated: whether the series comes from a simulator.
         weights: the members that answered and the weight of each; they add up to 1.
+        reconciliation_delta: what was added to the models' own mean so that parts and wholes add up, one value a period; None
+            for a series that is neither part nor whole.
     """
 
     series: str
@@ -62,6 +64,7 @@ class Forecast:
     vintage: dt.datetime
     simulated: bool
     weights: Mapping[str, float] = field(default_factory=dict)
+    reconciliation_delta: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

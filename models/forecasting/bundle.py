@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from industrial_brain.domain.periods import Frequency, Ordinals
 from models.catalogue import forecaster
 from models.forecasting.calibration import Calibration
 from models.forecasting.combination import Combination
+from models.forecasting.hierarchy import Structure, reconcile
 from models.forecasting.state import Array
 
 #: raised when the files change in a way that older code can't read
@@ -74,6 +76,7 @@ class FittedPanel:
     Attributes:
         panel: what the models had seen.
         model: the fitted combination.
+        structure: which series are sums of others.
         real, simulated_law: standardised quantiles learnt from the frequency's real series, and from its simulated ones: what
             a simulator gets wrong says nothing of real data.
         method, fallback, notes, failure: what is said of each series; empty text for none, notes one a line.
@@ -83,6 +86,7 @@ class FittedPanel:
 
     panel: Panel
     model: Combination
+    structure: Structure
     real: Calibration
     simulated_law: Calibration
     method: Texts
@@ -96,13 +100,39 @@ class FittedPanel:
 
     def predict(
         self, rows: npt.NDArray[np.int64], horizon: int, probabilities: Sequence[float]
-    ) -> tuple[Floats, Floats]:
-        """Means (rows, horizon) and quantiles (rows, horizon, probabilities) of these rows, in the series' units."""
+    ) -> tuple[Floats, Floats, Floats]:
+        """Reconciled means (rows, horizon), quantiles (rows, horizon, probabilities), and what reconciliation added to the
+        means (rows, horizon), of these rows, in the series' units."""
         own = self.model.take(rows).forecast(horizon)
-        laws = np.stack([law.at(probabilities, horizon) for law in (self.real, self.simulated_law)])
-        quantiles = own.mean[:, :, None] + own.scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
+        mean = own.mean.copy()
+        for tree in np.unique(self.structure.tree[rows]):
+            if tree >= 0:
+                self._reconcile(int(tree), rows, mean)
         floor = np.where(self.nonnegative[rows], 0.0, -np.inf)
-        return np.maximum(own.mean, floor[:, None]), np.maximum(quantiles, floor[:, None, None])
+        mean = np.maximum(mean, floor[:, None])
+        laws = np.stack([law.at(probabilities, horizon) for law in (self.real, self.simulated_law)])
+        quantiles = mean[:, :, None] + own.scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
+        return mean, np.maximum(quantiles, floor[:, None, None]), mean - own.mean
+
+    def _reconcile(self, tree: int, rows: npt.NDArray[np.int64], mean: Floats) -> None:
+        """Make the means of the rows of this tree add up, in place.
+
+        Series of a tree may end at different periods: those that end earlier are forecast further, and what is reconciled
+        are the periods after the last value of any of them.
+        """
+        horizon = mean.shape[1]
+        members = self.structure.members(tree)
+        lag = self.panel.last[members].max() - self.panel.last[members]
+        whole = self.model.take(members).forecast(horizon + int(lag.max()))
+        ahead = lag[:, None] + np.arange(horizon)[None, :]
+        values = np.take_along_axis(whole.mean, ahead, axis=1)
+        variance = (np.take_along_axis(whole.scale, ahead, axis=1) ** 2).mean(axis=1)
+        together = reconcile(values, variance, self.structure.constraints(members), self.nonnegative[members])
+        place = {int(row): i for i, row in enumerate(members)}
+        for i, row in enumerate(rows):
+            member = place.get(int(row))
+            if member is not None and lag[member] < horizon:
+                mean[i, lag[member] :] = together[member, : horizon - lag[member]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +182,7 @@ class ForecastBundle:
         mean = np.empty((len(series), horizon))
         quantiles = np.empty((len(series), horizon, len(probabilities)))
         for freq, (positions, rows) in self._by_frequency(series).items():
-            mean[positions], quantiles[positions] = self.panels[freq].predict(rows, horizon, probabilities)
+            mean[positions], quantiles[positions], _ = self.panels[freq].predict(rows, horizon, probabilities)
         return mean, quantiles
 
     def forecast(
@@ -190,13 +220,19 @@ class ForecastBundle:
                     answers[asked[i]] = Failed(known[i], str(refused[freq]))
                 continue
             steps = horizon or freq.default_horizon
-            mean, quantiles = fitted.predict(rows, steps, probabilities)
-            for i, row, m, q in zip(positions, rows, mean.tolist(), quantiles.transpose(0, 2, 1).tolist(), strict=True):
-                answers[asked[i]] = self._answer(freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)))
+            mean, quantiles, added = fitted.predict(rows, steps, probabilities)
+            tables = mean.tolist(), quantiles.transpose(0, 2, 1).tolist(), added.tolist()
+            for i, row, m, q, delta in zip(positions, rows, *tables, strict=True):
+                answers[asked[i]] = self._answer(freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta)
         return [answers[i] for i in range(len(series))]
 
     def _answer(
-        self, freq: Frequency, row: int, mean: list[float], quantiles: dict[str, tuple[float, ...]]
+        self,
+        freq: Frequency,
+        row: int,
+        mean: list[float],
+        quantiles: dict[str, tuple[float, ...]],
+        added: list[float],
     ) -> Forecast | Failed:
         fitted = self.panels[freq]
         name = fitted.panel.ids[row]
@@ -219,6 +255,7 @@ class ForecastBundle:
                 for member, weight in zip(fitted.model.members, fitted.model.weights[row], strict=True)
                 if weight > 0.0
             },
+            reconciliation_delta=tuple(added) if fitted.structure.tree[row] >= 0 else None,
         )
 
     def _by_frequency(
@@ -272,11 +309,16 @@ class ForecastBundle:
                 "Use the release that trained it, or train a new version.",
             )
         panels = {}
-        for text, facts in manifest["frequencies"].items():
-            freq = Frequency(text)
-            with np.load(folder / f"{freq}.npz", allow_pickle=False) as archive:
-                panels[freq] = _from_arrays(freq, facts, archive)
-        vintage = dt.datetime.fromisoformat(manifest["vintage"])
+        try:
+            for text, facts in manifest["frequencies"].items():
+                freq = Frequency(text)
+                with np.load(folder / f"{freq}.npz", allow_pickle=False) as archive:
+                    panels[freq] = _from_arrays(freq, facts, archive)
+            vintage = dt.datetime.fromisoformat(manifest["vintage"])
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+            raise BundleError(
+                f"The bundle in {folder} is damaged: {type(error).__name__}: {error}.", "Train a new version."
+            ) from error
         return cls(vintage=vintage, panels=panels, provenance=manifest["provenance"])
 
 
@@ -309,6 +351,7 @@ def _horizon_error(freq: Frequency, horizon: int | None) -> HorizonError | None:
 
 
 _TEXT_FIELDS = ("method", "fallback", "notes", "failure", "unit")
+_STRUCTURE_FIELDS = ("whole", "indptr", "parts", "tree")
 _FLAG_FIELDS = ("nonnegative", "simulated")
 
 
@@ -319,6 +362,7 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
         "panel/values": panel.values,
         "panel/indptr": panel.indptr,
         "panel/start": panel.start,
+        **{f"structure/{name}": getattr(fitted.structure, name) for name in _STRUCTURE_FIELDS},
         "real/quantiles": fitted.real.quantiles,
         "real/errors": np.array(fitted.real.errors),
         "simulated_law/quantiles": fitted.simulated_law.quantiles,
@@ -345,6 +389,7 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
             season=facts["season"],
         ),
         model=unfitted.with_arrays(model),
+        structure=Structure(**{name: archive[f"structure/{name}"] for name in _STRUCTURE_FIELDS}),
         real=Calibration(archive["real/quantiles"], int(archive["real/errors"])),
         simulated_law=Calibration(archive["simulated_law/quantiles"], int(archive["simulated_law/errors"])),
         backtest=BacktestRecord(

@@ -80,6 +80,11 @@ def test_an_unreadable_bundle_is_named_so(bundle: ForecastBundle, tmp_path: Path
     with pytest.raises(BundleError, match="does not hold"):
         ForecastBundle.read(tmp_path)
     bundle.write(tmp_path)
+    whole = (tmp_path / "M.npz").read_bytes()
+    for damaged in (whole[:500], b"", b"no archive"):
+        (tmp_path / "M.npz").write_bytes(damaged)
+        with pytest.raises(BundleError, match="damaged"):
+            ForecastBundle.read(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"schema": 99}))
     with pytest.raises(BundleError, match="schema 99"):

@@ -78,8 +78,8 @@ def test_each_origin_is_forecast_without_what_came_after_it() -> None:
     changed = Panel.of(list(other))
     ours, theirs = (fit_partition(SPEC, p) for p in (panel, changed))
     np.testing.assert_array_equal(ours.weights[:, :-1], theirs.weights[:, :-1])
-    np.testing.assert_allclose(ours.standardised[:, :2], theirs.standardised[:, :2])
-    assert not np.allclose(ours.standardised[:, 2], theirs.standardised[:, 2])
+    np.testing.assert_allclose(ours.own_error[:, :2], theirs.own_error[:, :2])
+    assert not np.allclose(ours.own_error[:, 2], theirs.own_error[:, 2])
 
 
 def test_every_awkward_series_gets_an_outcome_with_its_reason() -> None:
