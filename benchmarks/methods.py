@@ -78,7 +78,7 @@ def _identities(row: Mapping[str, int], hierarchy: Hierarchy) -> list[tuple[int,
     found = []
     for node, weights in zip(hierarchy.nodes, hierarchy.summing, strict=True):
         names = [hierarchy.bottoms[i] for i in np.flatnonzero(weights)]
-        plain = len(names) > 1 and set(weights.tolist()) <= {0.0, 1.0}
+        plain = names != [node] and set(weights.tolist()) <= {0.0, 1.0}
         if plain and all(name in row for name in (node, *names)):
             found.append((row[node], [row[name] for name in names]))
     return found

@@ -26,7 +26,8 @@ class FolderCheckpoints:
     def get(self, key: str) -> dict[str, npt.NDArray[Any]] | None:
         """The arrays kept under this key; None if there are none, or they can't be read whole."""
         try:
-            with np.load(self._file(key), allow_pickle=False) as archive:
+            # opened by us: NumPy leaves a file open that is no archive
+            with self._file(key).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
             return None

@@ -312,7 +312,8 @@ class ForecastBundle:
         try:
             for text, facts in manifest["frequencies"].items():
                 freq = Frequency(text)
-                with np.load(folder / f"{freq}.npz", allow_pickle=False) as archive:
+                # opened by us: NumPy leaves a file open that is no archive
+                with (folder / f"{freq}.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
                     panels[freq] = _from_arrays(freq, facts, archive)
             vintage = dt.datetime.fromisoformat(manifest["vintage"])
         except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:

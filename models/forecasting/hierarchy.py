@@ -20,6 +20,9 @@ from models.forecasting.state import Rows
 #: share of the largest eigenvalue below which an identity counts as implied by the others
 _REDUNDANT = 1e-11
 
+#: size, relative to a series' own and to the largest, below which a value is rounding
+_DIGITS, _ROUNDING = 1e-9, 1e-13
+
 #: rounds in which values that would fall below zero are held at zero
 _ROUNDS = 10
 
@@ -104,9 +107,19 @@ def reconcile(
     largest = float(variance.max(initial=0.0))
     weights = np.maximum(variance / largest, 1e-12) if largest > 0.0 else np.ones(len(variance))
     out = _project(values, weights, constraints)
-    if nonnegative is None:
-        return out
-    floor = nonnegative
+    if nonnegative is not None:
+        _hold_at_zero(out, values, weights, constraints, nonnegative)
+    # what is left of zero by rounding is zero: next to a sum that is zero too, it would be all of it
+    own = _DIGITS * np.maximum(np.abs(values).max(axis=1, initial=0.0), np.sqrt(variance))
+    noise = np.maximum(own, _ROUNDING * np.abs(out).max(initial=0.0))
+    out[np.abs(out) < noise[:, None]] = 0.0
+    return out
+
+
+def _hold_at_zero(
+    out: Floats, values: Floats, weights: Floats, constraints: Floats, floor: npt.NDArray[np.bool_]
+) -> None:
+    """Reconcile again, in place, the columns where a series that can't be negative is; it is held at zero."""
     for column in np.flatnonzero((out[floor] < 0.0).any(axis=0)):
         held = np.zeros(len(values), dtype=bool)
         for _ in range(_ROUNDS):
@@ -118,8 +131,6 @@ def reconcile(
             # what is held moves last: its variance is next to nothing
             own = np.where(held, 1e-9 * weights.min(), weights)
             out[:, column] = _project(start[:, None], own, constraints)[:, 0]
-        out[floor & (out[:, column] < 0.0) & (out[:, column] > -1e-6 * np.abs(out[:, column]).max()), column] = 0.0
-    return out
 
 
 def _project(values: Floats, weights: Floats, constraints: Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -116,6 +116,15 @@ class Ambiguous(IntEnum):
 
     UNKNOWN = 0  # too few of them, or no calendar grid that they follow
     MIXED = 1  # they are written for two different grids
+
+
+def read_periods(frequency: Frequency, texts: Sequence[str]) -> tuple[Ordinals, npt.NDArray[np.bool_]]:
+    """Ordinals of texts, and whether each could be read and fits the frequency, as `align` has it."""
+    read = {text: read_period(text) for text in set(texts)}
+    written = [read[text] for text in texts]
+    forms = np.array([one.form for one in written], dtype=np.int8)
+    columns = (np.array([getattr(one, name) for one in written], dtype=np.int64) for name in ("start", "end", "number"))
+    return align(frequency, forms, *columns)
 
 
 def infer_frequency(written: Iterable[Written]) -> Frequency | Ambiguous:
