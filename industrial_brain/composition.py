@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from training.executors import Executor
     from training.gates import Verdict
     from training.pipeline import TrainingReport
+    from training.vintages import VintageBacktest
 
 #: the registered model of the forecasting task
 FORECASTING = "ib-forecasting"
@@ -146,6 +147,23 @@ class Brain:
             registry=self.registry,
             parents={region.code: region.parent for region in all_regions(self.catalogue).values()},
             promote=promote,
+            progress=progress,
+        )
+
+    def backtest(
+        self, executor: Executor, origins: Sequence[dt.datetime], *, progress: Progress = no_progress
+    ) -> VintageBacktest:
+        """The track record that today's code would have had at these moments, on what was known then."""
+        from industrial_brain.storage.listing import all_regions
+        from training.vintages import backtest_vintages
+
+        return backtest_vintages(
+            origins,
+            self.observations.read_panels,
+            self.catalogue.series(),
+            now=self.clock(),
+            executor=executor,
+            parents={region.code: region.parent for region in all_regions(self.catalogue).values()},
             progress=progress,
         )
 

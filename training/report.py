@@ -70,7 +70,7 @@ def summarise(scores: Sequence[SeriesScores], infos: Mapping[str, SeriesInfo]) -
     slices: dict[str, list[tuple[SeriesScores, int]]] = {"": []}
     for table in scores:
         for row, name in enumerate(table.ids):
-            for key in _slices(infos[name]):
+            for key in slices_of(infos[name]):
                 slices.setdefault(key, []).append((table, row))
     figures: dict[str, float] = {}
     for key, members in slices.items():
@@ -90,7 +90,8 @@ def summarise(scores: Sequence[SeriesScores], infos: Mapping[str, SeriesInfo]) -
     return figures
 
 
-def _slices(info: SeriesInfo) -> list[str]:
+def slices_of(info: SeriesInfo) -> list[str]:
+    """The slices that a series is counted in; the empty one holds all."""
     keys = ["", f"data.{'simulated' if info.simulated else 'real'}", f"frequency.{info.frequency}"]
     if info.tier is not None:
         keys.append(f"tier.{info.tier}")
