@@ -10,15 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from industrial_brain.domain.panel import Floats, Panel
-
-
-def mase_scale(panel: Panel) -> Floats:
-    """In-sample mean absolute error of the seasonal naive with the panel's season, shape (n,).
-
-    NaN where it can't scale anything: a series with no two values a season apart, or one that repeats itself exactly.
-    """
-    return np.array([_one_scale(values, panel.season) for values in panel], dtype=np.float64)
+from industrial_brain.domain.panel import Floats
 
 
 def smape(actual: Floats, mean: Floats) -> Floats:
@@ -96,13 +88,6 @@ def mean_over_series(scores: Floats) -> float:
     """Average of the series that have a score; NaN when none has."""
     known = scores[~np.isnan(scores)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def _one_scale(values: Floats, season: int) -> float:
-    steps = np.abs(values[season:] - values[:-season])
-    steps = steps[~np.isnan(steps)]
-    scale = float(steps.mean()) if len(steps) else 0.0
-    return scale if scale > 0 else float("nan")
 
 
 def _mean_over_steps(loss: Floats, actual: Floats) -> Floats:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from benchmarks.forecasting_sets import ForecastingSet, Group
 from benchmarks.isolation import Task
 from benchmarks.methods import Answer
-from benchmarks.metrics import mase_scale
+from features.scales import mase_scale
 from industrial_brain.domain.panel import Floats
 
 Positions = npt.NDArray[np.int64]

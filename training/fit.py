@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.gaps import gap_counts
+from features.scales import mase_scale
 from features.seasonality import SEASONS_NEEDED
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
@@ -185,16 +186,9 @@ def _own_errors(backtest: Backtest, weights: Floats) -> dict[str, Floats]:
 
 
 def _mase_scales(panel: Panel, spec: TrainSpec) -> Floats:
-    """Mean absolute seasonal difference up to each origin, NaN where there is none (Hyndman and Koehler 2006)."""
-    scales = np.full((len(panel), spec.origins), np.nan)
-    for i, y in enumerate(panel):
-        differences = np.abs(y[panel.season :] - y[: -panel.season])
-        for k in range(spec.origins):
-            known = differences[: max(0, len(y) - panel.season - spec.horizon * (spec.origins - k))]
-            known = known[np.isfinite(known)]
-            if known.any():
-                scales[i, k] = known.mean()
-    return scales
+    """The scale up to each origin: float64 (n, origins)."""
+    cuts = spec.horizon * np.arange(spec.origins, 0, -1)
+    return np.stack([mase_scale(panel.without_last(int(cut))) for cut in cuts], axis=1)
 
 
 def _method(names: list[str], weights: Floats) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.present import mean_of_present
+from features.scales import mase_scale
 from industrial_brain.domain.errors import NothingToTrainError
 from industrial_brain.domain.forecasts import Failed, Outcome, Trained
 from industrial_brain.domain.indicators import SeriesInfo
@@ -125,7 +126,7 @@ def _score(fitted: FittedPanel, bundle: ForecastBundle, actuals: Panel) -> _Scor
     mean, quantiles = bundle.predict(panel.ids, horizon, probabilities)
     actual = _values_at(actuals, panel.ids, panel.last[:, None] + 1 + np.arange(horizon)[None, :])
     naive = fitted.model.members[NAIVE].forecast(horizon).mean
-    scale = _scales(panel)[:, None]
+    scale = mase_scale(panel)[:, None]
     inside = {}
     for level, (low, high) in _TAILS.items():
         lower, upper = (quantiles[:, :, probabilities.index(p)] for p in (low, high))
@@ -144,17 +145,6 @@ def _values_at(panel: Panel, ids: Sequence[str], periods: Ordinals) -> Floats:
     there = (offset >= 0) & (offset < panel.lengths[found][:, None])
     at = np.where(there, panel.indptr[found][:, None] + offset, 0)
     return np.where(there, panel.values[at], np.nan)
-
-
-def _scales(panel: Panel) -> Floats:
-    """Mean absolute seasonal difference of what was known at the origin; NaN where there is none."""
-    scales = np.full(len(panel), np.nan)
-    for row, y in enumerate(panel):
-        differences = np.abs(y[panel.season :] - y[: -panel.season])
-        known = differences[np.isfinite(differences)]
-        if known.any():
-            scales[row] = known.mean()
-    return scales
 
 
 def _summarised(scored: Sequence[_Scored], infos: Mapping[str, SeriesInfo]) -> Iterator[Scores]:
