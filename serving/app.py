@@ -49,6 +49,7 @@ def create_app(services: Services) -> FastAPI:
             yield
         finally:
             await anyio.to_thread.run_sync(live.stop)
+            await anyio.to_thread.run_sync(services.worker.stop)
 
     app = _Documented(
         title="Industrial Brain",
@@ -61,7 +62,12 @@ def create_app(services: Services) -> FastAPI:
             Middleware(ObserveMiddleware, metrics=metrics, monotonic=services.monotonic),
             Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5),
             Middleware(AccessMiddleware, keyring=keyring),
-            Middleware(BodyLimitMiddleware, max_bytes=services.max_body_bytes, stall_seconds=services.stall_seconds),
+            Middleware(
+                BodyLimitMiddleware,
+                max_bytes=services.max_body_bytes,
+                stall_seconds=services.stall_seconds,
+                exceptions={forecasts.ADHOC_PATH: services.max_adhoc_body_bytes},
+            ),
         ],
     )
     app.state.services = services
@@ -74,16 +80,17 @@ def create_app(services: Services) -> FastAPI:
 
 
 class _Documented(FastAPI):
-    """FastAPI, with two things in its description that it does not know of: bearer keys and problem documents."""
+    """FastAPI, with what its description would lack: bearer keys, problem documents, bodies that another process reads."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             description = super().openapi()
-            _, problem = models_json_schema(
-                [(ProblemOut, "serialization")], ref_template="#/components/schemas/{model}"
+            _, ours = models_json_schema(
+                [(ProblemOut, "serialization"), *((shape, "validation") for shape in forecasts.ADHOC_SHAPES)],
+                ref_template="#/components/schemas/{model}",
             )
             parts = description["components"]
-            parts["schemas"] |= problem["$defs"]
+            parts["schemas"] |= ours["$defs"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 parts["schemas"].pop(unused, None)
             parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from email.message import Message as MimeHeader
 from typing import Any, NoReturn
 
@@ -11,26 +11,34 @@ import anyio
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.problems import HttpError, problem
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies over `max_bytes` with 413, announced or not, and bodies that stall for `stall_seconds` with 408."""
+    """Refuses bodies over `max_bytes` with 413, announced or not, and bodies that stall for `stall_seconds` with 408.
 
-    def __init__(self, app: ASGIApp, max_bytes: int, stall_seconds: float) -> None:
+    Args:
+        exceptions: other limits, of the paths that have their own.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, stall_seconds: float, exceptions: Mapping[str, int]) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._exceptions = exceptions
         self._stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        max_bytes = self._exceptions.get(scope["path"], self._max_bytes)
         announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self._max_bytes:
-            refusal = self._too_big()
+        if announced.isdigit() and int(announced) > max_bytes:
+            refusal = _too_big(max_bytes)
             await problem(scope, refusal.status_code, refusal.slug, refusal.detail, refusal.next_step)(
                 scope, receive, send
             )
@@ -50,19 +58,11 @@ class BodyLimitMiddleware:
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 complete = not message.get("more_body", False)
-            if seen > self._max_bytes:
-                raise self._too_big()
+            if seen > max_bytes:
+                raise _too_big(max_bytes)
             return message
 
         await self._app(scope, limited, send)
-
-    def _too_big(self) -> HttpError:
-        return HttpError(
-            413,
-            "body-too-large",
-            f"The body is longer than {self._max_bytes:,} bytes.",
-            "Split it into several requests.",
-        )
 
     def _stalled(self) -> HttpError:
         return HttpError(
@@ -72,6 +72,12 @@ class BodyLimitMiddleware:
             "Send the request again.",
             {"Connection": "close"},
         )
+
+
+def _too_big(max_bytes: int) -> HttpError:
+    return HttpError(
+        413, "body-too-large", f"The body is longer than {max_bytes:,} bytes.", "Split it into several requests."
+    )
 
 
 class StrictJsonRoute(APIRoute):
@@ -87,19 +93,31 @@ class StrictJsonRoute(APIRoute):
         return strict
 
 
+async def raw_body(request: Request) -> bytes:
+    """A dependency: the body as it came, for routes that read it elsewhere."""
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise HTTPException(400) from error
+
+
+def read_json(body: bytes) -> Any:
+    """Read JSON as `StrictJsonRoute` has it. Raises HttpError, 400."""
+    try:
+        return json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise _malformed(f"Byte {error.start} of the body is not UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise _malformed(f"The body is not JSON: {error.msg} at character {error.pos}.") from error
+    except RecursionError as error:
+        raise _malformed("The body is nested too deeply.") from error
+    except ValueError as error:  # Python refuses integers of thousands of digits
+        raise _malformed("The body holds a number that is too long.") from error
+
+
 class _StrictJsonRequest(Request):
     async def json(self) -> Any:
-        body = await self.body()
-        try:
-            return json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object)
-        except UnicodeDecodeError as error:
-            raise _malformed(f"Byte {error.start} of the body is not UTF-8.") from error
-        except json.JSONDecodeError as error:
-            raise _malformed(f"The body is not JSON: {error.msg} at character {error.pos}.") from error
-        except RecursionError as error:
-            raise _malformed("The body is nested too deeply.") from error
-        except ValueError as error:  # Python refuses integers of thousands of digits
-            raise _malformed("The body holds a number that is too long.") from error
+        return read_json(await self.body())
 
 
 def _require_json(request: Request) -> None:

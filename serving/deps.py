@@ -5,16 +5,23 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
+import numpy.typing as npt
 from fastapi import Depends, Request
 
+from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Registry
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
+from serving.worker import SpawnedWorker, Worker
+
+#: ordinals of texts, and whether each names a period of the frequency
+PeriodReader = Callable[[Frequency, Sequence[str]], tuple[Ordinals, npt.NDArray[np.bool_]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class Services:
     Attributes:
         registry: versions of `ib-forecasting`.
         load_bundle: reads a version's folder.
+        read_periods: what texts mean as periods; a function of a module, because it is called in another process.
         clock: now, with a time zone.
         monotonic: seconds of a clock that never goes back; for durations only.
         poll_seconds: how soon a new champion is noticed.
@@ -32,6 +40,8 @@ class Services:
         stall_seconds: longest silence within a request body.
         max_series_per_request: most series that one forecast request may name.
         versions_kept: older versions that stay in memory for questions `as_of`.
+        max_adhoc_body_bytes: longest body of a request that brings its own series.
+        worker: where such series are fitted.
     """
 
     catalogue: Catalogue
@@ -39,6 +49,7 @@ class Services:
     keys: KeyStore
     registry: Registry
     load_bundle: Callable[[Path], ForecastModel]
+    read_periods: PeriodReader
     clock: Callable[[], dt.datetime]
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0
@@ -47,6 +58,8 @@ class Services:
     stall_seconds: float = 20.0
     max_series_per_request: int = 5_000
     versions_kept: int = 2
+    max_adhoc_body_bytes: int = 16 * 1_048_576
+    worker: Worker = field(default_factory=SpawnedWorker)
 
 
 # Dependencies are async so that they run where they are called: a thread for two attribute reads would be waste.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic_core import to_json
 
 from industrial_brain.domain.errors import InputError, UnknownIdError
-from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion
+from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.protocols import Catalogue, Page
 from serving.deps import Services
@@ -47,7 +47,22 @@ def answer(services: Services, live: LiveModels, question: ForecastsIn) -> bytes
     ids = _wanted(services, question)
     loaded = live.current() if question.as_of is None else live.as_of(question.as_of)
     outcomes = loaded.model.forecast(ids, question.horizon, question.levels) if ids else []
-    return _write(outcomes, loaded.version)
+    return write_answer(outcomes, {"name": loaded.version.name, "version": loaded.version.version})
+
+
+def write_answer(outcomes: Iterable[Forecast | Failed], model: Mapping[str, object]) -> bytes:
+    """Outcomes as the JSON of `ForecastsOut`; `model` is the `ModelName` that answers for all of them."""
+    # Thousands of series are millions of characters: series by series, so that other threads get their turn between.
+    forecasts: list[bytes] = []
+    failed: list[bytes] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Failed):
+            failed.append(to_json(outcome))
+        elif not _finite(outcome):
+            failed.append(to_json(Failed(outcome.series, "The model's forecast is not a finite number.")))
+        else:
+            forecasts.append(to_json(_record(outcome, model)))
+    return b'{"forecasts":[' + b",".join(forecasts) + b'],"failed":[' + b",".join(failed) + b"]}"
 
 
 def _wanted(services: Services, question: ForecastsIn) -> list[str]:
@@ -93,22 +108,7 @@ def _too_many(count: int, limit: int, pointer: str) -> InputError:
     )
 
 
-def _write(outcomes: Iterable[Forecast | Failed], version: ModelVersion) -> bytes:
-    # Thousands of series are millions of characters: series by series, so that other threads get their turn between.
-    model: dict[str, object] = {"name": version.name, "version": version.version}
-    forecasts: list[bytes] = []
-    failed: list[bytes] = []
-    for outcome in outcomes:
-        if isinstance(outcome, Failed):
-            failed.append(to_json(outcome))
-        elif not _finite(outcome):
-            failed.append(to_json(Failed(outcome.series, "The model's forecast is not a finite number.")))
-        else:
-            forecasts.append(to_json(_record(outcome, model)))
-    return b'{"forecasts":[' + b",".join(forecasts) + b'],"failed":[' + b",".join(failed) + b"]}"
-
-
-def _record(forecast: Forecast, model: dict[str, object]) -> dict[str, object]:
+def _record(forecast: Forecast, model: Mapping[str, object]) -> dict[str, object]:
     return {
         "series": forecast.series,
         "freq": forecast.freq,

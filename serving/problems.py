@@ -73,6 +73,7 @@ class FieldsError(InputError):
     def __init__(self, message: str, next_step: str, faults: Sequence[Fault], *, slug: str = InputError.slug) -> None:
         super().__init__(message, next_step)
         self.faults = tuple(faults)
+        self.args = (message, next_step, self.faults)  # what a pickle, on its way from a worker, is rebuilt from
         self.slug = slug
 
 
@@ -83,6 +84,7 @@ class HttpError(HTTPException):
         self, status: int, slug: str, message: str, next_step: str, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(status_code=status, detail=message, headers=headers)
+        self.args = (status, slug, message, next_step, headers)  # as in `FieldsError`
         self.slug = slug
         self.next_step = next_step
 
@@ -160,7 +162,7 @@ def _on_brain_error(request: Request, error: Exception) -> JSONResponse:
 def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
-    faults = [_fault_of(item) for item in error.errors()]
+    faults = [fault_of(item) for item in error.errors()]
     return problem(
         request.scope,
         422,
@@ -203,8 +205,8 @@ def _faults_of(error: BrainError) -> tuple[Fault, ...]:
 _PLACES: Mapping[object, Place] = {"body": "body", "query": "query", "path": "path"}
 
 
-def _fault_of(item: Mapping[str, Any]) -> Fault:
-    """One of pydantic's error records: `loc` starts with the place and goes on with the steps to the field."""
+def fault_of(item: Mapping[str, Any]) -> Fault:
+    """The fault in one of pydantic's error records, whose `loc` starts with the place and goes on with the steps to it."""
     place, *steps = item["loc"]
     kind = item["type"]
     if kind == "extra_forbidden":

@@ -198,9 +198,69 @@ class ForecastsIn(_In):
         return self
 
 
+#: series, and values or periods with their gaps, that one ad-hoc request may hold
+ADHOC_SERIES, ADHOC_VALUES = 200, 200_000
+
+
+def _text_of_number(given: object) -> object:
+    return str(given) if type(given) is int else given  # a bool is an int, but no period
+
+
+#: a period as the import reads it; years and steps may come as numbers
+PeriodIn = Annotated[
+    str,
+    BeforeValidator(_text_of_number),
+    Field(max_length=40),
+    WithJsonSchema({"type": ["string", "integer"], "maxLength": 40, "description": "2026-01-31, 2026-01, 2026Q1, 7."}),
+]
+ValueIn = Annotated[float, Field(strict=True)] | None
+
+
+class _AdhocIn(_In):
+    freq: Frequency
+    horizon: Annotated[int, Field(strict=True, ge=1, le=366)] | None = Field(
+        default=None, description="Periods ahead; each frequency has its own default and its own longest."
+    )
+    levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
+        default=[80.0, 95.0], max_length=20, json_schema_extra=_DISTINCT, description="Central intervals, in percent."
+    )
+    season: Annotated[int, Field(strict=True, ge=1, le=366)] | None = Field(
+        default=None, description="Periods in the main season; the frequency's own unless given."
+    )
+
+
+class AdhocRow(_In):
+    unique_id: SeriesId
+    ds: PeriodIn
+    y: ValueIn = Field(description="Null: no value.")
+
+
+class AdhocRows(_AdhocIn):
+    """Series to fit on the spot, as a long frame of rows."""
+
+    rows: list[AdhocRow] = Field(min_length=1, max_length=ADHOC_VALUES)
+
+
+class AdhocColumns(_AdhocIn):
+    """Series to fit on the spot, as a long frame of columns."""
+
+    unique_id: list[SeriesId] = Field(min_length=1, max_length=ADHOC_VALUES)
+    ds: list[PeriodIn] = Field(max_length=ADHOC_VALUES)
+    y: list[ValueIn] = Field(max_length=ADHOC_VALUES)
+
+
+class AdhocSizes(_AdhocIn):
+    """Series to fit on the spot, without names or dates: one behind the other, counted in steps from 0."""
+
+    sizes: list[Annotated[int, Field(strict=True, ge=0, le=ADHOC_VALUES)]] = Field(
+        min_length=1, max_length=ADHOC_SERIES, description="Values of each series; the first is answered as `0`."
+    )
+    y: list[ValueIn] = Field(max_length=ADHOC_VALUES)
+
+
 class ModelName(_Out):
     name: str
-    version: int
+    version: int | None = Field(description="Null where the series were fitted on the spot.")
 
 
 class ForecastOut(_Out):

@@ -9,10 +9,12 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from industrial_brain.cli.adhoc import fitted_file, write_forecasts
 from industrial_brain.cli.chart import draw_forecast
 from industrial_brain.cli.terminal import (
     brain,
@@ -30,12 +32,16 @@ from industrial_brain.cli.terminal import (
 from industrial_brain.composition import Brain
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion, Trained
+from industrial_brain.domain.periods import Frequency
 
 if TYPE_CHECKING:
     from training.pipeline import TrainingReport
 
 #: seasons, or at least this many periods, of history in a chart
 _CHARTED_SEASONS, _CHARTED_PERIODS = 4, 24
+
+#: series of a file that get a table each; more are a summary
+_TABLES = 3
 
 
 def add_to(app: typer.Typer) -> None:
@@ -77,7 +83,9 @@ def train_forecasting(
 
 
 def forecast(
-    series: Annotated[list[str], typer.Argument(help="One or more series ids; see `brain indicators`.")],
+    series: Annotated[
+        list[str] | None, typer.Argument(help="One or more series ids; see `brain indicators`. With --csv: all.")
+    ] = None,
     horizon: Annotated[
         int | None, typer.Option(help="Periods ahead; default: one season for months, see docs/reference.")
     ] = None,
@@ -91,18 +99,37 @@ def forecast(
     chart: Annotated[
         bool | None, typer.Option("--chart/--no-chart", help="Draw a chart; default: in a terminal.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--csv", help="Fit the series of this CSV or Parquet file instead; keeps nothing.")
+    ] = None,
+    freq: Annotated[
+        Frequency | None, typer.Option(help="With --csv: frequency of the series; default: as their dates have it.")
+    ] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="With --csv: write the forecasts to this CSV.")] = None,
 ) -> None:
-    """Forecast series from the champion, or from the version that answers as of a date.
+    """Forecast series from the champion, or from the version that answers as of a date; or a file's, without any version.
 
     Example: `brain forecast CEU0500000001:US --horizon 12`
+
+    Example: `brain forecast --csv examples/indicators-long.csv --horizon 6`
     """
+    if level is not None and not level:
+        raise InputError("No level was given.", "Levels are percentages, for instance --level 80 --level 95.")
+    charted = out.is_terminal if chart is None else chart
+    if file is not None:
+        if as_of is not None:
+            raise InputError("--as-of asks for a version, and --csv for none.", "Leave out one of them.")
+        _forecast_file(file, freq, series or [], horizon, level or [80, 95], as_json, charted, out_file)
+        return
+    if freq is not None or out_file is not None:
+        raise InputError("--freq and --out go with --csv.", "Leave them out, or name a file.")
+    if not series:
+        raise InputError("No series was named.", "Find ids with `brain indicators SEARCH`, or give a file with --csv.")
     wired = brain()
     known = wired.catalogue.series(series)
     for name in series:
         if name not in known:
             raise UnknownIdError(f"There is no series '{name}'.", "Find ids with `brain indicators SEARCH`.")
-    if level is not None and not level:
-        raise InputError("No level was given.", "Levels are percentages, for instance --level 80 --level 95.")
     version = wired.version_for(moment(as_of) if as_of else None)
     answers = wired.bundle(version).forecast(series, horizon, level or [80, 95])
     if as_json:
@@ -111,9 +138,8 @@ def forecast(
         )
     else:
         for answer in answers:
-            print_answer(wired, answer, version, chart=out.is_terminal if chart is None else chart)
-    if all(isinstance(answer, Failed) for answer in answers):
-        raise StateError("No series could be forecast.", "The reasons are above.")
+            print_answer(wired, answer, version, chart=charted)
+    _require_one(answers)
 
 
 def run_training(
@@ -167,8 +193,8 @@ def print_training(report: TrainingReport) -> None:
     out.print(f"Version {report.version.version} of {report.version.name} is {standing(report.version)}.")
 
 
-def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion, *, chart: bool) -> None:
-    """A table, and a chart where one looks rather than reads."""
+def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion | None, *, chart: bool) -> None:
+    """A table, and a chart where one looks rather than reads. Without a version: fitted on the spot."""
     if isinstance(answer, Failed):
         err.print(f"{answer.series}: {answer.reason}", soft_wrap=True)
         return
@@ -183,15 +209,13 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion,
         out.print("Simulated data: these numbers say nothing about a real city.", style="yellow")
     if chart:
         periods = max(_CHARTED_PERIODS, _CHARTED_SEASONS * answer.freq.season)
-        history = wired.observations.read_one(answer.series, version.vintage)[-min(periods, 400) :]
+        history = wired.observations.read_one(answer.series, answer.vintage)[-min(periods, 400) :]
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         out.print(draw_forecast(history, answer, first, width), highlight=False, soft_wrap=True)
     out.print(shown)
     by = ", ".join(f"{name} {weight:.0%}" for name, weight in answer.weights.items())
-    out.print(
-        f"By {by}; version {version.version} of {version.name}, on what was known at {written(version.vintage)}.",
-        soft_wrap=True,
-    )
+    model = f"version {version.version} of {version.name}" if version else "fitted on the spot"
+    out.print(f"By {by}; {model}, on what was known at {written(answer.vintage)}.", soft_wrap=True)
     for line in ([f"Fallback: {answer.fallback}"] if answer.fallback else []) + [f"Note: {n}" for n in answer.notes]:
         out.print(line, style="yellow", soft_wrap=True)
 
@@ -205,6 +229,44 @@ def standing(version: ModelVersion) -> str:
     if version.status == "historical":
         return "kept for questions about the past (--as-of)"
     return {"candidate": "not promoted", "served": "champion once"}.get(version.status, version.status)
+
+
+def _forecast_file(
+    file: Path,
+    freq: Frequency | None,
+    series: Sequence[str],
+    horizon: int | None,
+    levels: Sequence[float],
+    as_json: bool,
+    chart: bool,
+    out_file: Path | None,
+) -> None:
+    with fitted_file(file, freq, now()) as fitted:
+        answers = fitted.forecast(series, horizon, levels)
+        failed = [answer for answer in answers if isinstance(answer, Failed)]
+        if out_file is not None:
+            write_forecasts(out_file, answers)
+        if as_json:
+            out.print_json(json.dumps({"model": {"name": "ad-hoc", "version": None}, "answers": _plain(answers)}))
+        elif out_file is None and len(answers) <= _TABLES:
+            for answer in answers:
+                print_answer(fitted.wired, answer, None, chart=chart)
+        else:
+            out.print(
+                f"Forecast {len(answers) - len(failed):,} of {plural(len(answers), 'series', 'series')}; "
+                + ("name some, or write all with --out FILE.csv." if out_file is None else f"written to {out_file}."),
+                soft_wrap=True,
+            )
+            for one in failed[:_TABLES]:
+                err.print(f"{one.series}: {one.reason}", soft_wrap=True)
+            if len(failed) > _TABLES:
+                err.print(f"and {len(failed) - _TABLES:,} more failed; --json lists all.")
+    _require_one(answers)
+
+
+def _require_one(answers: Sequence[Forecast | Failed]) -> None:
+    if all(isinstance(answer, Failed) for answer in answers):
+        raise StateError("No series could be forecast.", "The reasons are above.")
 
 
 def _percent(key: str) -> str:

@@ -34,6 +34,11 @@ def print_import(report: ImportReport) -> None:
         out.print(f"{report.empty_cells:,} cells are empty.")
     if report.ignored_columns:
         out.print(f"Columns that mean nothing here: {', '.join(report.ignored_columns)}.")
+    print_rejections(report, "--rejects FILE keeps them all, ready to mend and import.")
+
+
+def print_rejections(report: ImportReport, next_step: str) -> None:
+    """The rows that an import refused, with their reasons; `next_step` is for a reader who needs those not shown."""
     if not report.rejected:
         return
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in report.reasons.items())
@@ -43,9 +48,7 @@ def print_import(report: ImportReport) -> None:
         listing.add_row(str(one.line), one.reason, one.unique_id or one.row[:40], one.ds, one.y, one.detail)
     err.print(listing)
     if report.rejected > _SHOWN:
-        err.print(
-            f"The first {_SHOWN} of {report.rejected:,}; --rejects FILE keeps them all, ready to mend and import."
-        )
+        err.print(f"The first {_SHOWN} of {report.rejected:,}; {next_step}")
 
 
 def print_profile(report: ProfileReport) -> None:

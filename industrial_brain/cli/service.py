@@ -85,6 +85,7 @@ def doctor() -> None:
 
 
 def _app(wired: Brain) -> FastAPI:
+    from industrial_brain.storage.files.periods import read_periods
     from models.forecasting.bundle import ForecastBundle
     from serving.app import create_app
     from serving.deps import Services
@@ -96,6 +97,7 @@ def _app(wired: Brain) -> FastAPI:
             keys=wired.keys,
             registry=wired.registry,
             load_bundle=ForecastBundle.read,
+            read_periods=read_periods,
             clock=wired.clock,
         )
     )

@@ -14,10 +14,12 @@ from industrial_brain.domain.forecasts import ModelVersion
 from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo, Source
 from industrial_brain.domain.observations import ObservationBatch
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.storage.files.periods import read_periods
 from serving.deps import Services
 from tests.fakes.forecast_model import ConstantModel, write_constants
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
+from tests.fakes.worker import InlineWorker
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
@@ -50,6 +52,8 @@ class SmallCity:
             keys=self.keys,
             registry=self.registry,
             load_bundle=ConstantModel.read,
+            read_periods=read_periods,
+            worker=InlineWorker(),
             clock=lambda: self.now,
             monotonic=lambda: self.seconds,
             poll_seconds=chosen["poll_seconds"],

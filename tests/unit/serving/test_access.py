@@ -20,17 +20,20 @@ MATRIX = {
     ("GET", "/v1/indicators/{id}"): OFFICE,
     ("GET", "/v1/indicators/{id}/observations"): OFFICE,
     ("POST", "/v1/forecasts"): OFFICE,
+    ("POST", "/v1/forecasts:adhoc"): OFFICE,
     ("GET", "/v1/models"): OFFICE,
     ("GET", "/v1/models/{version}"): OFFICE,
 }
-GOOD_BODY = {"series": ["output:500103"]}
+GOOD_BODIES = {
+    "/v1/forecasts": {"series": ["output:500103"]},
+    "/v1/forecasts:adhoc": {"freq": "Y", "sizes": [6], "y": [1, 2, 3, 4, 5, 6]},
+}
 
 
 def _call(client: TestClient, method: str, template: str, secret: str | None = None) -> int:
     path = template.replace("{id}", "output:500103").replace("{version}", "1")
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    body = GOOD_BODY if method == "POST" else None
-    status: int = client.request(method, path, headers=headers, json=body).status_code
+    status: int = client.request(method, path, headers=headers, json=GOOD_BODIES.get(path)).status_code
     return status
 
 

@@ -26,6 +26,7 @@ OPERATIONS = [
     ("GET", "/v1/indicators/{id}"),
     ("GET", "/v1/indicators/{id}/observations"),
     ("POST", "/v1/forecasts"),
+    ("POST", "/v1/forecasts:adhoc"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
 ]

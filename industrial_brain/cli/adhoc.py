@@ -1,0 +1,110 @@
+"""Forecasts of a file's series, without a database, a version or a server: nothing is kept."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from industrial_brain.cli.reports import print_rejections
+from industrial_brain.cli.terminal import plural, progress_bar, waiting
+from industrial_brain.composition import Brain
+from industrial_brain.domain.errors import InputError, UnknownIdError
+from industrial_brain.domain.forecasts import Failed, Forecast
+from industrial_brain.domain.indicators import Source
+from industrial_brain.domain.periods import Frequency
+from industrial_brain.settings import Settings
+
+if TYPE_CHECKING:
+    from models.forecasting.bundle import ForecastBundle
+
+
+@dataclass(frozen=True, slots=True)
+class FittedFile:
+    """A file's series, fitted on what it holds.
+
+    Attributes:
+        wired: a throw-away installation that holds nothing but the file.
+        vintage: when the file was read.
+    """
+
+    name: str
+    wired: Brain
+    bundle: ForecastBundle
+    vintage: dt.datetime
+
+    def forecast(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> list[Forecast | Failed]:
+        """Forecasts of these series, or of all. Raises UnknownIdError, HorizonError, LevelError."""
+        for name in series:
+            if name not in self.bundle:
+                raise UnknownIdError(f"There is no series '{name}' in {self.name}.", "Leave out the ids to get all.")
+        infos = self.wired.catalogue.series()
+        return [
+            replace(one, vintage=self.vintage, unit=infos[one.series].unit, simulated=infos[one.series].simulated)
+            if isinstance(one, Forecast)
+            else one
+            for one in self.bundle.forecast(series or self.bundle.series, horizon, levels)
+        ]
+
+
+@contextmanager
+def fitted_file(path: Path, freq: Frequency | None, now: dt.datetime) -> Iterator[FittedFile]:
+    """Import a CSV or Parquet file into a throw-away database, print the rows that it rejects, and fit all its series.
+
+    Raises:
+        FileFormatError: it can't be read as a table.
+        InputError: no row of it can be used.
+    """
+    from industrial_brain.storage.indicator_files import import_indicators
+    from training.pipeline import fit_panels
+
+    with tempfile.TemporaryDirectory(prefix="brain-forecast-") as folder:
+        wired = Brain(Settings(home=Path(folder), database_url=f"sqlite:///{folder}/brain.db"), lambda: now)
+        wired.initialise()
+        with progress_bar(f"Reading {path.name}") as progress:
+            report = import_indicators(
+                path,
+                catalogue=wired.catalogue,
+                observations=wired.observations,
+                source=Source(path.name, "unknown"),
+                known_at=now,
+                frequency=freq,
+                now=now,
+                progress=progress,
+            )
+        print_rejections(report, "`brain import indicators FILE --rejects FILE` writes all of them.")
+        if not report.accepted:
+            raise InputError(
+                f"{path.name} holds no value that can be used.",
+                "The reasons are above; --freq says what dates alone can't." if report.rejected else "Was it cut off?",
+            )
+        panels = wired.observations.read_panels(now)
+        with waiting(f"Fitting {plural(report.series, 'series', 'series')}"):
+            bundle = fit_panels(panels)
+        yield FittedFile(path.name, wired, bundle, now)
+
+
+def write_forecasts(path: Path, answers: Sequence[Forecast | Failed]) -> None:
+    """A CSV file with a row a series and period: `unique_id,ds,mean`, and a column `qP` a quantile.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    forecasts = [one for one in answers if isinstance(one, Forecast)]
+    keys = list(forecasts[0].quantiles) if forecasts else []
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["unique_id", "ds", "mean", *(f"q{key}" for key in keys)])
+            for one in forecasts:
+                first = one.freq.ordinal_of_label(one.start)
+                for step, mean in enumerate(one.mean):
+                    quantiles = (one.quantiles[key][step] for key in keys)
+                    rows.writerow([one.series, one.freq.label(first + step), mean, *quantiles])
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}.", "Name a file that can.") from error
