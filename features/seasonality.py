@@ -27,6 +27,9 @@ RECENT_SEASONS = 10
 #: seasons that a series must span, so that each slot has two detrended values
 SEASONS_NEEDED = 3
 
+#: correlation of one season with the last one above which a short series seems seasonal: the 5% point of eleven pairs
+ALIKE = 0.6
+
 #: F above which X-11 calls seasonality present
 PRESENT = 7.0
 
@@ -38,6 +41,37 @@ def seasonal_shapes(panel: Panel) -> tuple[Kinds, Floats]:
     positive; additive ones average 0 and are used elsewhere. A series without a significant season has factors of 1.
     """
     return _shapes(bridged(panel).values, panel.indptr, panel.start, panel.season)
+
+
+def seems_seasonal(panel: Panel) -> npt.NDArray[np.bool_]:
+    """Which series are too short for a seasonal shape, and yet look seasonal: bool (n,).
+
+    The test for one season and a bit: does one season, less a straight line, resemble the season before (a correlation above
+    `ALIKE`), and do its steps, too (above half of that)? Either alone is often met by a random walk, both rarely. Over at
+    least half a season.
+    """
+    return _seem(bridged(panel).values, panel.indptr, panel.season)
+
+
+@compiled
+def _seem(values: Floats, indptr: Ordinals, season: int) -> npt.NDArray[np.bool_]:
+    found = np.zeros(len(indptr) - 1, np.bool_)
+    for i in range(len(found)):
+        y = values[indptr[i] : indptr[i + 1]]
+        pairs = len(y) - 1 - season
+        if season < 2 or len(y) >= SEASONS_NEEDED * season or pairs < max(3, season // 2) or np.isnan(y[0]):
+            continue
+        t = np.arange(len(y)) - (len(y) - 1) / 2.0
+        level = y - (t * y).sum() / (t * t).sum() * t
+        found[i] = _lagged_correlation(level, season) > ALIKE and _lagged_correlation(np.diff(y), season) > ALIKE / 2.0
+    return found
+
+
+@compiled
+def _lagged_correlation(x: Floats, lag: int) -> float:
+    now, before = x[lag:] - x[lag:].mean(), x[:-lag] - x[:-lag].mean()
+    size = np.sqrt((now * now).sum() * (before * before).sum())
+    return float((now * before).sum() / size) if size > 0.0 else 0.0
 
 
 @compiled

@@ -143,7 +143,7 @@ class Brain:
             vintage=vintage,
             provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
             executor=executor,
-            checkpoints=FolderCheckpoints(self.settings.checkpoints),
+            checkpoints=FolderCheckpoints(self.settings.checkpoints, self.clock),
             registry=self.registry,
             parents={region.code: region.parent for region in all_regions(self.catalogue).values()},
             promote=promote,
@@ -179,10 +179,9 @@ class Brain:
     def judge(self, version: int) -> Verdict:
         """What the gate says of a version beside today's champion."""
         from training.gates import judge
+        from training.pipeline import readable_bundle
 
-        champion = self.registry.current()
-        theirs = None if champion is None else self.bundle(champion)
-        return judge(self._read(version), theirs)
+        return judge(self._read(version), readable_bundle(self.registry, self.registry.current()))
 
     def version_for(self, as_of: dt.datetime | None) -> ModelVersion:
         """The champion; or the newest version that may answer whose vintage is not after `as_of`.

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from features.gaps import gap_counts
 from features.scales import mase_scale
-from features.seasonality import SEASONS_NEEDED
+from features.seasonality import SEASONS_NEEDED, seems_seasonal
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
-from models.catalogue import FALLBACK, expected_error, forecaster, members_for
+from models.catalogue import FALLBACK, NAIVE, expected_error, forecaster, members_for
 from models.forecasting.bundle import Texts
 from models.forecasting.combination import Combination
 from models.forecasting.state import SHORTEST_HISTORY, Array, join
@@ -117,13 +117,15 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
     fitted = unfitted.fit(panel, None, spec.seed)
     finite = _finite(fitted, panel.freq.longest_horizon)
 
-    expected = np.array([np.inf if name == FALLBACK else expected_error(name) for name in names])
     # as the weights stood before each origin, a member that could not answer there left out; and as they stand now
     before = [
-        without_negligible(weigh(backtest.mae[:, :k], expected) * np.isfinite(backtest.scale[:, k]).all(axis=-1))
+        without_negligible(
+            weigh(backtest.mae[:, :k], _expected(names, panel.without_last(spec.horizon * (spec.origins - k))))
+            * np.isfinite(backtest.scale[:, k]).all(axis=-1)
+        )
         for k in range(spec.origins)
     ]
-    final = without_negligible(weigh(backtest.mae, expected) * finite) * enough[:, None]
+    final = without_negligible(weigh(backtest.mae, _expected(names, panel)) * finite) * enough[:, None]
 
     last_value = names.index(FALLBACK)
     answered = _any(final > 0.0)
@@ -157,6 +159,17 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
 def _any(flags: Flags) -> Flags:
     """Whether a row has any flag set: bool (n,)."""
     return np.asarray(flags.reshape(len(flags), -1).any(axis=1), dtype=np.bool_)
+
+
+def _expected(names: list[str], panel: Panel) -> Floats:
+    """The relative errors that are expected of the members: float64 (n, members).
+
+    Of a series that seems seasonal but is too short for a seasonal shape, members that adjust for the season can't: twice
+    the usual error is expected of them.
+    """
+    usual = np.array([np.inf if name == FALLBACK else expected_error(name) for name in names])
+    handicapped = np.array([name != NAIVE for name in names])
+    return usual[None, :] * np.where(seems_seasonal(panel)[:, None] & handicapped[None, :], 2.0, 1.0)
 
 
 def _unfitted(freq: Frequency, season: int) -> Combination:

@@ -21,11 +21,17 @@ TOO_MUCH = 0.10
 #: one-sided 5% point of the standard normal
 _SIGNIFICANT = 1.645
 
+#: a difference in MASE that is none: what rounding and the storage of weights leave
+NEGLIGIBLE = 1e-3
+
 #: series below which a comparison with the seasonal naive decides nothing
 FEW = 10
 
 #: what a series' MASE counts for at most: one broken series must not decide for all others
 WORST = 10.0
+
+#: share of its series that a version may fail for
+TOLERATED_FAILURE = 0.5
 
 #: share of the champion's series that a challenger may lose
 TOLERATED_LOSS = 0.01
@@ -64,7 +70,7 @@ def judge(challenger: ForecastBundle, champion: ForecastBundle | None) -> Verdic
     champion's run recorded are compared at the origins that both used, which shows a change of code or of data. Without a
     champion, the seasonal naive stands in for it.
     """
-    checks = _beats_naive(challenger)
+    checks = [_answers(challenger), *_beats_naive(challenger)]
     if champion is not None:
         checks += [
             _is_newer(challenger, champion),
@@ -73,6 +79,13 @@ def judge(challenger: ForecastBundle, champion: ForecastBundle | None) -> Verdic
             _fits_no_worse(challenger, champion),
         ]
     return Verdict(tuple(checks))
+
+
+def _answers(challenger: ForecastBundle) -> Check:
+    """A version that fails for most series is broken, whatever its figures on the rest."""
+    failed = sum(1 for _ in challenger.failures())
+    passed = len(challenger) > 0 and failed <= TOLERATED_FAILURE * len(challenger)
+    return Check("answers", passed, f"It answers for {len(challenger) - failed} of its {len(challenger)} series.")
 
 
 def _is_newer(challenger: ForecastBundle, champion: ForecastBundle) -> Check:
@@ -126,24 +139,28 @@ def _weighs_no_worse(challenger: ForecastBundle, champion: ForecastBundle) -> Ch
                 "weights", False, f"The champion's {names} can't be replayed by this code, so nothing compares."
             )
         record = fitted.backtest
-        pairs.append((record.mase(record.weights[:, :-1]), record.mase(_replay(other, fitted))))
+        # at the newest origin alone: before older ones, one of the two had learnt from fewer
+        pairs.append((record.mase(record.weights[:, :-1])[:, -1:], record.mase(_replay(other, fitted))[:, -1:]))
     return _check("weights", pairs, "the champion's weights")
 
 
 def _fits_no_worse(challenger: ForecastBundle, champion: ForecastBundle) -> Check:
-    """The champion's errors as its own run recorded them, at the origins that both runs used: sees a change of the code."""
+    """The members' errors as both runs recorded them, at the origins that both used, both under the champion's weights: sees a
+    change of the code, and not of what was learnt since."""
     pairs = []
     for freq, fitted in challenger.panels.items():
         other = champion.panels.get(freq)
-        if other is None:
+        if other is None or not set(other.backtest.members) <= set(fitted.backtest.members):
             continue
         ours, theirs = fitted.backtest, other.backtest
         rows = _rows_of(other, fitted)
+        same = (ours.origins[:, :, None] == theirs.origins[rows][:, None, :]) & (rows >= 0)[:, None, None]
+        weights = np.einsum("nkj,njm->nkm", same.astype(float), np.nan_to_num(theirs.weights[rows][:, :-1]))
+        translated = np.zeros((*ours.origins.shape, len(ours.members)))
+        translated[:, :, [ours.members.index(name) for name in theirs.members]] = weights
         recorded = theirs.mase(theirs.weights[:, :-1])[rows]
-        same = ours.origins[:, :, None] == theirs.origins[rows][:, None, :]
-        aligned = np.where(same, recorded[:, None, :], np.nan)
-        at_ours = np.where((rows >= 0)[:, None], mean_of_present(aligned), np.nan)
-        pairs.append((ours.mase(ours.weights[:, :-1]), at_ours))
+        at_ours = mean_of_present(np.where(same, recorded[:, None, :], np.nan))
+        pairs.append((ours.mase(translated), at_ours))
     return _check("errors", pairs, "the champion's own run")
 
 
@@ -159,12 +176,17 @@ def _compared(own: Floats, others: Floats, name: str) -> tuple[bool, str]:
     difference = own - others
     change = float((own.mean() - others.mean()) / max(others.mean(), np.finfo(float).tiny))
     error = float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else np.inf
-    significant = float(abs(difference.mean())) > _SIGNIFICANT * error
+    negligible = abs(float(difference.mean())) < NEGLIGIBLE
+    significant = not negligible and float(abs(difference.mean())) > _SIGNIFICANT * error
     detail = (
         f"On the same {len(own)} series and origins its MASE is {own.mean():.4f} against {others.mean():.4f} of {name} "
-        f"({change:+.2%}, {'significant' if significant else 'not significant'})."
+        + (
+            "(no difference)."
+            if negligible
+            else f"({change:+.2%}, {'significant' if significant else 'not significant'})."
+        )
     )
-    return not (change > TOO_MUCH or (change > TOLERATED and significant)), detail
+    return negligible or not (change > TOO_MUCH or (change > TOLERATED and significant)), detail
 
 
 def _replay(champion: FittedPanel, challenger: FittedPanel) -> Floats:

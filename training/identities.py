@@ -17,8 +17,11 @@ _SEASONS, _PERIODS = 3, 12
 #: periods in which whole and parts must all be known
 _NEEDED = 3
 
-#: relative difference up to which a sum counts as equal (values are rounded before they are published)
+#: relative difference up to which a sum counts as equal, beside what the rounding of published figures explains
 _EQUAL = 1e-6
+
+#: decimals that figures are looked at for; finer ones are not rounded
+_DECIMALS = 6
 
 #: share of the periods in which it must be: a typing error must not hide an identity
 _HOLDS = 0.9
@@ -78,12 +81,25 @@ def _adds_up(panel: Panel, whole: int, parts: list[int]) -> bool:
     last = int(panel.last[[whole, *parts]].min())
     periods = max(_SEASONS * panel.season, _PERIODS)
     total = _window(panel, whole, last, periods)
-    summed = np.sum([_window(panel, part, last, periods) for part in parts], axis=0)
+    added = [_window(panel, part, last, periods) for part in parts]
+    summed = np.sum(added, axis=0)
     known = np.isfinite(total) & np.isfinite(summed)
     if known.sum() < _NEEDED:
         return False
-    equal = np.abs(total - summed) <= _EQUAL * np.maximum(np.abs(total), 1.0)
+    unit = _rounded_to(np.concatenate([window[np.isfinite(window)] for window in (total, *added)]))
+    rounding = 0.5 * unit * (len(parts) + 1)  # each figure may be half a unit off
+    equal = np.abs(total - summed) <= rounding + _EQUAL * np.abs(total)
     return bool(equal[known].mean() >= _HOLDS)
+
+
+def _rounded_to(values: Floats) -> float:
+    """The decimal unit that figures are rounded to, such as 0.1; 0 where they don't seem to be."""
+    for decimals in range(_DECIMALS + 1):
+        if np.abs(values - np.round(values, decimals)).max(initial=0.0) <= 1e-9 * max(
+            1.0, np.abs(values).max(initial=0.0)
+        ):
+            return float(10.0**-decimals)
+    return 0.0
 
 
 def _window(panel: Panel, row: int, last: int, periods: int) -> Floats:

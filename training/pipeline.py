@@ -37,7 +37,7 @@ class Checkpoints(Protocol):
 
     def get(self, key: str) -> dict[str, Array] | None: ...
     def put(self, key: str, arrays: Mapping[str, Array]) -> None: ...
-    def clear(self) -> None: ...
+    def forget(self, keys: list[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def train_forecasting(
 
     current = registry.current()
     historical = current is not None and vintage < current.vintage
-    verdict = judge(bundle, None if historical else _readable(registry, current))
+    verdict = judge(bundle, None if historical else readable_bundle(registry, current))
     status = "refused" if not verdict.passed else "historical" if historical else "candidate"
     tags = {"refused_because": verdict.reason} if not verdict.passed else {}
     version = _register(registry, bundle, metrics, outcomes, verdict, status, _tags(provenance, vintage) | tags)
@@ -131,7 +131,7 @@ def train_forecasting(
         registry.set_challenger(version.version)
         if promote and _same(registry.current(), current):  # else another run has promoted since: judge again by hand
             registry.promote(version.version)
-    checkpoints.clear()
+    checkpoints.forget([partition.spec.key for partition in partitions])
     registered = next(v for v in registry.history() if v.version == version.version)
     return TrainingReport(registered, verdict, metrics, outcomes, len(partitions), resumed)
 
@@ -192,7 +192,7 @@ def _in_plan_order(partitions: Sequence[Partition], fitted: Sequence[Fitted]) ->
     return [by_key[partition.spec.key] for partition in partitions]
 
 
-def _readable(registry: Registry, version: ModelVersion | None) -> ForecastBundle | None:
+def readable_bundle(registry: Registry, version: ModelVersion | None) -> ForecastBundle | None:
     """The champion's bundle; None where there is none that this code can read, and that can therefore be served by it."""
     if version is None:
         return None

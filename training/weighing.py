@@ -27,10 +27,12 @@ def weigh(mae: Floats, expected: Floats) -> Floats:
     Args:
         mae: float64 (n, origins, members), errors at past origins; NaN where an origin was not used or a member had no
             answer. A member without an answer at a used origin is weighed by expectation, and by its other origins.
-        expected: float64 (members,), relative errors expected beforehand; infinite for a member that is not to be weighed.
+        expected: float64 (members,) or (n, members), relative errors expected beforehand; infinite for a member that is not
+            to be weighed.
     """
+    expected = np.broadcast_to(expected, (len(mae), mae.shape[2]))
     weighed = np.isfinite(expected)
-    candidates = np.where(weighed, mae, np.nan)
+    candidates = np.where(weighed[:, None, :], mae, np.nan)
     relative = candidates / _median_of_present(candidates)[:, :, None]
     relative = np.where(np.isfinite(relative), relative, np.nan)
     count = np.isfinite(relative).sum(axis=1)

@@ -17,6 +17,9 @@ from industrial_brain.domain.forecasts import Failed
 #: failures and fallbacks that are printed; JSON has all
 _SHOWN = 10
 
+#: days between two origins, at most
+_LONGEST = 3660
+
 #: origins that one command trains for, at most
 _MOST = 24
 
@@ -44,13 +47,18 @@ def backtest(
     """
     wired = brain()
     now = wired.clock()
+    if not 1 <= (len(as_of) if as_of else origins) <= _MOST:
+        raise InputError("So many origins can't be backtested.", f"Ask for 1 to {_MOST}.")
     moments = [moment(text) for text in as_of] if as_of else _spread(now, origins, every)
     for origin in moments:
         if origin >= now:
             raise InputError(f"{origin:%Y-%m-%d} has not passed yet.", "An origin must lie in the past.")
-    if not 1 <= len(moments) <= _MOST:
-        raise InputError(f"{len(moments)} origins can't be backtested.", f"Ask for 1 to {_MOST}.")
-    wired.catalogue  # noqa: B018  # fails here, with a clear word, before Ray is started for nothing
+    for origin in moments:  # before Ray is started for nothing
+        if not wired.observations.read_panels(origin):
+            raise InputError(
+                f"Nothing was known yet at {origin:%Y-%m-%d}.",
+                "Values count as known from their import on, unless the file or --known-at says since when.",
+            )
     with ExitStack() as stack:
         with waiting("Starting Ray"):
             executor = stack.enter_context(wired.executor(ray))
@@ -77,8 +85,8 @@ def backtest(
 
 def _spread(now: dt.datetime, origins: int, every: int) -> list[dt.datetime]:
     """Origins of the past, oldest first; the newest leaves a year for what came."""
-    if every < 1:
-        raise InputError(f"{every} days can't lie between two origins.", "Give --every a whole number from 1 up.")
+    if not 1 <= every <= _LONGEST:
+        raise InputError(f"{every} days can't lie between two origins.", f"Give --every 1 to {_LONGEST} days.")
     newest = now - dt.timedelta(days=365)
     return [newest - dt.timedelta(days=every * back) for back in range(origins)][::-1]
 

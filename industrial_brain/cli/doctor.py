@@ -45,6 +45,8 @@ def examine(wired: Brain) -> list[Finding]:
             findings.extend(look(wired))
         except BrainError as error:
             findings.append(Finding(subject, "fail", error.message, error.next_step))
+        except Exception as error:  # noqa: BLE001  # whatever is broken, the other looks are still worth having
+            findings.append(Finding(subject, "fail", f"{type(error).__name__}: {error}", "Report this as a bug."))
     return findings
 
 

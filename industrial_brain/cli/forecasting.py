@@ -64,6 +64,7 @@ def train_forecasting(
         str | None, typer.Option(help="Address of a Ray cluster; default: BRAIN_RAY_ADDRESS, or this machine.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything that draws.")] = 0,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Train though neither data nor code have changed.")] = False,
     promote: Annotated[
         bool, typer.Option("--promote/--no-promote", help="Make the version champion if it passes the gate.")
     ] = True,
@@ -79,6 +80,11 @@ def train_forecasting(
     if as_of == f"{now():%Y-%m-%d}":
         vintage = now()  # a date means its end, and today's has not come
     wired.catalogue  # noqa: B018  # fails here, with a clear word, before Ray is started for nothing
+    champion = wired.registry.current()
+    if champion is not None and vintage is None and not anyway and not wired.has_news(champion, seed=seed):
+        out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")
+        err.print("Train all the same with --anyway.")
+        return
     print_training(run_training(wired, ray=ray, as_of=vintage, seed=seed, promote=promote))
 
 

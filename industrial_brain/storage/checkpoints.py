@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import os
-import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+#: how long the leavings of a run that was never finished are kept
+_KEPT = dt.timedelta(days=7)
 
 
 class FolderCheckpoints:
@@ -18,10 +22,11 @@ class FolderCheckpoints:
 
     Args:
         folder: made on the first write.
+        clock: now, with a time zone; for the age of what others left.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, clock: Callable[[], dt.datetime]) -> None:
+        self._folder, self._clock = folder, clock
 
     def get(self, key: str) -> dict[str, npt.NDArray[Any]] | None:
         """The arrays kept under this key; None if there are none, or they can't be read whole."""
@@ -42,9 +47,15 @@ class FolderCheckpoints:
             os.fsync(file.fileno())
         unfinished.replace(self._file(key))
 
-    def clear(self) -> None:
-        """Drop everything: a run has ended, and what older ones left belongs to data that has changed since."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def forget(self, keys: list[str]) -> None:
+        """Drop what a finished run no longer needs, and what runs of long ago left of data that has changed since."""
+        for key in keys:
+            self._file(key).unlink(missing_ok=True)
+        oldest = (self._clock() - _KEPT).timestamp()
+        for file in self._folder.glob("*"):
+            with contextlib.suppress(FileNotFoundError):  # another run may tidy up too
+                if file.stat().st_mtime < oldest:
+                    file.unlink()
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}.npz"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,10 +33,23 @@ from models.forecasting.hierarchy import Structure, reconcile
 from models.forecasting.state import Array
 
 #: raised when the files change in a way that older code can't read
-SCHEMA = 1
+SCHEMA = 2
 
 #: the widest interval that a backtest of a few origins can speak of
 HIGHEST_LEVEL = 99.0
+
+#: what reading a file that was damaged raises, by where the damage is
+_DAMAGE = (
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    BadZipFile,
+    zlib.error,
+)
 
 Texts = npt.NDArray[np.str_]
 
@@ -114,6 +128,11 @@ class FittedPanel:
         quantiles = mean[:, :, None] + own.scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
         return mean, np.maximum(quantiles, floor[:, None, None]), mean - own.mean
 
+    def lag(self, row: int) -> float:
+        """Periods by which a series ends before the newest one that it adds up with; infinite where it is no part of a sum."""
+        tree = self.structure.tree[row]
+        return float(self.panel.last[self.structure.tree == tree].max() - self.panel.last[row]) if tree >= 0 else np.inf
+
     def _reconcile(self, tree: int, rows: npt.NDArray[np.int64], mean: Floats) -> None:
         """Make the means of the rows of this tree add up, in place.
 
@@ -123,10 +142,12 @@ class FittedPanel:
         horizon = mean.shape[1]
         members = self.structure.members(tree)
         lag = self.panel.last[members].max() - self.panel.last[members]
-        whole = self.model.take(members).forecast(horizon + int(lag.max()))
-        ahead = lag[:, None] + np.arange(horizon)[None, :]
-        values = np.take_along_axis(whole.mean, ahead, axis=1)
-        variance = (np.take_along_axis(whole.scale, ahead, axis=1) ** 2).mean(axis=1)
+        usual = (
+            self.panel.freq.default_horizon
+        )  # the variances' horizon, so that an answer does not depend on how many are asked
+        whole = self.model.take(members).forecast(max(horizon, usual) + int(lag.max()))
+        values = np.take_along_axis(whole.mean, lag[:, None] + np.arange(horizon)[None, :], axis=1)
+        variance = (whole.scale[:, :usual] ** 2).mean(axis=1)
         together = reconcile(values, variance, self.structure.constraints(members), self.nonnegative[members])
         place = {int(row): i for i, row in enumerate(members)}
         for i, row in enumerate(rows):
@@ -255,7 +276,7 @@ class ForecastBundle:
                 for member, weight in zip(fitted.model.members, fitted.model.weights[row], strict=True)
                 if weight > 0.0
             },
-            reconciliation_delta=tuple(added) if fitted.structure.tree[row] >= 0 else None,
+            reconciliation_delta=tuple(added) if fitted.lag(row) < len(mean) else None,
         )
 
     def _by_frequency(
@@ -303,24 +324,26 @@ class ForecastBundle:
             raise BundleError(
                 f"{folder} does not hold a forecasting bundle: {error}.", "Train a new version."
             ) from error
-        if manifest.get("schema") != SCHEMA:
+        schema = manifest.get("schema") if isinstance(manifest, dict) else None
+        if schema != SCHEMA:
             raise BundleError(
-                f"The bundle has schema {manifest.get('schema')}; this code reads {SCHEMA}.",
+                f"The bundle has schema {schema}; this code reads {SCHEMA}.",
                 "Use the release that trained it, or train a new version.",
             )
         panels = {}
         try:
+            provenance = dict(manifest["provenance"])
             for text, facts in manifest["frequencies"].items():
                 freq = Frequency(text)
                 # opened by us: NumPy leaves a file open that is no archive
                 with (folder / f"{freq}.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
                     panels[freq] = _from_arrays(freq, facts, archive)
             vintage = dt.datetime.fromisoformat(manifest["vintage"])
-        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        except _DAMAGE as error:
             raise BundleError(
                 f"The bundle in {folder} is damaged: {type(error).__name__}: {error}.", "Train a new version."
             ) from error
-        return cls(vintage=vintage, panels=panels, provenance=manifest["provenance"])
+        return cls(vintage=vintage, panels=panels, provenance=provenance)
 
 
 def _probabilities(levels: Sequence[float]) -> list[float]:

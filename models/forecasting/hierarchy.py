@@ -134,14 +134,16 @@ def _hold_at_zero(
 
 
 def _project(values: Floats, weights: Floats, constraints: Floats) -> Floats:
-    """Twice: the second pass takes out what rounding left of the first."""
+    """Three passes: the later ones take out what rounding left of the first."""
     scaled = constraints * weights
     gram = scaled @ constraints.T
-    eigenvalues, vectors = np.linalg.eigh(gram)
+    # identities of small series weigh as much as those of large ones before any is called redundant
+    size = np.sqrt(np.diag(gram))
+    eigenvalues, vectors = np.linalg.eigh(gram / size[:, None] / size[None, :])
     kept = eigenvalues > _REDUNDANT * eigenvalues.max(initial=0.0)
-    inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T
+    inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T / size[:, None] / size[None, :]
     gain = scaled.T @ inverse
     out = values
-    for _ in range(2):
+    for _ in range(3):
         out = out - gain @ (constraints @ out)
     return out

@@ -1,4 +1,4 @@
-"""Holt-Winters exponential smoothing with a damped trend: ETS(A,Ad,A) and ETS(M,Ad,M) (Hyndman et al. 2008)."""
+"""Holt-Winters exponential smoothing with a damped trend and an additive season: ETS(A,Ad,A) (Hyndman et al. 2008)."""
 
 from __future__ import annotations
 

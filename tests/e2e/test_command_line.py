@@ -123,7 +123,7 @@ def test_versions_are_listed_promoted_and_rolled_back(tmp_path: Path, ray_addres
     home = Installation(tmp_path, ray_address)
     home.run("init", "--profile", "examples/small-city")
     home.run("train", "forecasting", "--as-of", "2026-01-31")
-    assert "challenger" in home.run("train", "forecasting", "--no-promote").stdout
+    assert "challenger" in home.run("train", "forecasting", "--no-promote", "--anyway").stdout
     assert "is champion" in home.run("promote", "2").stdout
     assert "Version 1 is champion again" in home.run("rollback").stdout
     assert "rolled back" in home.run("promote", "2", code=1).stderr

@@ -21,5 +21,6 @@ class FakeCheckpoints:
     def put(self, key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self.kept[key] = {name: np.copy(array) for name, array in arrays.items()}
 
-    def clear(self) -> None:
-        self.kept.clear()
+    def forget(self, keys: list[str]) -> None:
+        for key in keys:
+            self.kept.pop(key, None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from features.gaps import bridged, gap_counts
-from features.seasonality import ADDITIVE, MULTIPLICATIVE, NO_SEASON, seasonal_shapes
+from features.seasonality import ADDITIVE, MULTIPLICATIVE, NO_SEASON, seasonal_shapes, seems_seasonal
 from industrial_brain.domain.panel import Floats, Panel
 
 
@@ -66,3 +66,18 @@ def test_three_seasons_of_a_smooth_wave_are_enough() -> None:
     noise = np.random.default_rng(0).normal(0, 2.0, 36)
     kind, _ = _shape(100.0 * (1.0 + 0.2 * np.sin(2 * np.pi * t / 12)) + noise, 12)
     assert kind == MULTIPLICATIVE
+
+
+def test_two_seasons_of_a_wave_seem_seasonal_and_walks_and_noise_seldom_do() -> None:
+    rng, t = np.random.default_rng(0), np.arange(24)
+    waves = 100.0 + t + 10.0 * np.sin(2 * np.pi * t / 12) + rng.normal(0, 3.0, (300, 24))
+    walks, noise = rng.normal(0, 1.0, (300, 24)).cumsum(axis=1), rng.normal(0, 1.0, (300, 24))
+    share = [seems_seasonal(Panel.of(list(rows))).mean() for rows in (waves, walks, noise)]
+    assert share[0] > 0.6
+    assert max(share[1:]) < 0.05
+
+
+def test_a_series_with_a_shape_of_its_own_is_not_asked_how_it_seems() -> None:
+    t = np.arange(48)
+    assert not seems_seasonal(Panel.of([np.sin(2 * np.pi * t / 12)])).any()
+    assert not seems_seasonal(Panel.of([np.arange(14.0), [], [np.nan] * 20])).any()

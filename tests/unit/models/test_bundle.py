@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from pathlib import Path
@@ -85,7 +86,18 @@ def test_an_unreadable_bundle_is_named_so(bundle: ForecastBundle, tmp_path: Path
         (tmp_path / "M.npz").write_bytes(damaged)
         with pytest.raises(BundleError, match="damaged"):
             ForecastBundle.read(tmp_path)
+    for at in range(0, len(whole), max(1, len(whole) // 150)):  # a flipped byte is noticed, or it did not matter
+        (tmp_path / "M.npz").write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with contextlib.suppress(BundleError):
+            ForecastBundle.read(tmp_path)
+    (tmp_path / "M.npz").write_bytes(whole)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
+    missing = {key: value for key, value in manifest.items() if key != "provenance"}
+    contents: tuple[object, ...] = ([], manifest | {"frequencies": None}, missing)
+    for broken in contents:
+        (tmp_path / "manifest.json").write_text(json.dumps(broken))
+        with pytest.raises(BundleError):
+            ForecastBundle.read(tmp_path)
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"schema": 99}))
     with pytest.raises(BundleError, match="schema 99"):
         ForecastBundle.read(tmp_path)

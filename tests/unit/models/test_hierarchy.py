@@ -84,3 +84,13 @@ def test_wide_trees_add_up_to_the_last_digits(rows: int) -> None:
     constraints = _constraints([(0, list(range(1, rows)))], rows)
     out = reconcile(rng.uniform(1, 1e7, (rows, 4)), rng.uniform(1e-3, 1e9, rows), constraints)
     assert np.abs(constraints @ out).max() < 1e-9 * np.abs(out).max()
+
+
+def test_small_series_under_a_large_one_add_up_too() -> None:
+    """City = D1 + D2, D1 = T1 + T2, with standard deviations a million times apart."""
+    constraints = _constraints([(0, [1, 2]), (1, [3, 4])], 5)
+    values = np.array([[1e6], [100.0], [9e5], [40.0], [30.0]])
+    deviation = np.array([1e5, 0.1, 1e5, 0.1, 0.1])
+    out = reconcile(values, deviation**2, constraints)
+    assert abs(out[1, 0] - out[3, 0] - out[4, 0]) < 1e-9 * out[1, 0]
+    assert abs(out[0, 0] - out[1, 0] - out[2, 0]) < 1e-9 * out[0, 0]

@@ -147,3 +147,35 @@ def test_series_that_are_no_part_of_a_sum_say_so() -> None:
     (answer,) = bundle.forecast(["own"], 3)
     assert isinstance(answer, Forecast)
     assert answer.reconciliation_delta is None
+
+
+def test_figures_that_were_rounded_before_they_were_published_still_add_up() -> None:
+    exact = {name: values * 1.0137 for name, values in _city().items()}
+    published = {name: np.round(values, 1) for name, values in exact.items()}
+    assert _found(_panel(published), _structure(_panel(published))) == EXPECTED
+
+
+def test_small_values_are_no_excuse() -> None:
+    values = {name: series * 1e-7 for name, series in _city().items()}
+    values["output:city"] = values["output:city"] * 10.0
+    wholes = {whole for whole, _ in _found(_panel(values), _structure(_panel(values)))}
+    assert "output:city" not in wholes
+    assert "output:east" in wholes
+
+
+def test_an_answer_does_not_depend_on_how_many_periods_are_asked_for() -> None:
+    panel = _panel(_city())
+    bundle = _bundle(panel)
+    short, long = (bundle.predict(panel.ids, horizon, [0.5])[0] for horizon in (1, 24))
+    np.testing.assert_allclose(short[:, 0], long[:, 0], rtol=1e-12)
+
+
+def test_a_series_that_ended_too_long_ago_to_be_reconciled_says_so() -> None:
+    values = _city()
+    values["output:west:C2"] = values["output:west:C2"][:-3]
+    bundle = _bundle(_panel(values))
+    (near,), (far,) = (bundle.forecast(["output:west:C2"], horizon) for horizon in (3, 4))
+    assert isinstance(near, Forecast)
+    assert isinstance(far, Forecast)
+    assert near.reconciliation_delta is None
+    assert far.reconciliation_delta is not None

@@ -225,3 +225,17 @@ def test_real_intervals_learn_nothing_from_simulated_errors() -> None:
     parts = list(InProcess().run(plan_training([panel], seed=0, code="")))
     both, _ = assemble(parts, infos, vintage=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), provenance={})
     np.testing.assert_array_equal(both.predict(["3"], 12, [0.025])[1], alone.predict(["3"], 12, [0.025])[1])
+
+
+def test_two_years_of_a_season_are_followed_without_a_backtest() -> None:
+    t = np.arange(36)
+    wave = 100.0 + 20.0 * np.sin(2 * np.pi * t / 12)
+    noisy = wave[:24] + np.random.default_rng(1).normal(0, 1.0, 24)
+    mean, _ = fit_panels([Panel.of([noisy])]).predict(["0"], 12, [0.5])
+    assert np.abs(mean[0] - wave[24:]).mean() < 4.0  # a flat line misses by 13
+
+
+def test_two_years_of_a_walk_are_not_taken_for_a_season() -> None:
+    outcomes = fit_panels([walk_panel(n=40, months=24, seed=8)]).panels[Frequency.MONTHLY].model
+    weights = dict(zip(outcomes.members, outcomes.weights.mean(axis=0), strict=True))
+    assert weights["seasonal_naive"] < 0.3
