@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.gaps import gap_counts
+from features.outliers import without_absurd
 from features.scales import mase_scale
 from features.seasonality import SEASONS_NEEDED, seems_seasonal
 from industrial_brain.domain.panel import Floats, Panel
@@ -109,6 +110,7 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
     than observations, or no member that answers, falls back to the last value, and says so; one that has no answer at all
     fails, and says why. No series stops the others.
     """
+    panel, slips = without_absurd(panel)
     observed = panel.lengths - gap_counts(panel)
     enough = (observed >= SHORTEST_HISTORY) & (observed >= panel.lengths - observed)
     unfitted = _unfitted(panel.freq, panel.season)
@@ -144,6 +146,7 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
             _notes(
                 panel,
                 by_default=answered & ~_any(np.isfinite(backtest.mae)),
+                slips=slips,
                 exact=model.forecast(1).scale[:, 0] == 0.0,
             )
         ),
@@ -210,10 +213,14 @@ def _method(names: list[str], weights: Floats) -> str:
     return names[used[0]] if len(used) == 1 else ENSEMBLE if len(used) else ""
 
 
-def _notes(panel: Panel, *, by_default: Flags, exact: Flags) -> list[str]:
+def _notes(panel: Panel, *, by_default: Flags, slips: Ordinals, exact: Flags) -> list[str]:
     notes = []
-    for y, gaps, untried, no_width in zip(panel, gap_counts(panel), by_default, exact, strict=True):
+    for y, missing, absurd, untried, no_width in zip(panel, gap_counts(panel), slips, by_default, exact, strict=True):
         lines = []
+        if absurd:
+            what = "1 value is" if absurd == 1 else f"{absurd} values are"
+            lines.append(f"{what} absurdly far from the neighbours, and taken for a gap; correct them at their source")
+        gaps = missing - absurd
         if gaps:
             lines.append(f"{gaps} of {len(y)} periods have no value; they were bridged for fitting and never scored")
         known = y[np.isfinite(y)]

@@ -239,3 +239,26 @@ def test_two_years_of_a_walk_are_not_taken_for_a_season() -> None:
     outcomes = fit_panels([walk_panel(n=40, months=24, seed=8)]).panels[Frequency.MONTHLY].model
     weights = dict(zip(outcomes.members, outcomes.weights.mean(axis=0), strict=True))
     assert weights["seasonal_naive"] < 0.3
+
+
+@pytest.mark.parametrize("place", [5, 30, 59])
+def test_one_absurd_value_is_left_out_and_said(place: int) -> None:
+    y = 10.0 + np.random.default_rng(0).normal(0, 1.0, 60)
+    clean = fit_panels([Panel.of([y])]).predict(["0"], 12, [0.025, 0.975])
+    slipped = y.copy()
+    slipped[place] = 1e12
+    bundle = fit_panels([Panel.of([slipped])])
+    (outcome,) = outcomes_of(bundle)
+    assert isinstance(outcome, Trained)
+    assert outcome.notes[0].startswith("1 value is absurdly far")
+    mean, quantiles = bundle.predict(["0"], 12, [0.025, 0.975])
+    np.testing.assert_allclose(mean, clean[0], atol=1.5)
+    assert quantiles.max() < 30.0
+
+
+def test_a_level_shift_and_a_burst_are_no_slips() -> None:
+    shift = np.concatenate([np.zeros(30), np.full(30, 1e9)]) + np.random.default_rng(0).normal(0, 1.0, 60)
+    burst = np.random.default_rng(1).normal(0, 1.0, 60)
+    burst[20:28] = 1e9
+    outcomes = list(outcomes_of(fit_panels([Panel.of([shift, burst])])))
+    assert not any("absurd" in note for outcome in outcomes if isinstance(outcome, Trained) for note in outcome.notes)

@@ -1,0 +1,55 @@
+"""Values so far out that no model should learn from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from features.compiled import compiled
+from industrial_brain.domain.panel import Floats, Panel
+from industrial_brain.domain.periods import Ordinals
+
+#: half the width of the window whose median a value is compared with, in periods
+REACH = 3
+
+#: how many typical steps from that median are absurd: a slip of the decimal point, not a bad month
+ABSURD = 1000.0
+
+#: share of a series' values that can be slips, beside one; where more are far out, that is how the series is
+SLIPS = 0.02
+
+
+def without_absurd(panel: Panel) -> tuple[Panel, Ordinals]:
+    """The panel with absurd values as gaps, and how many each series had: int64 (n,).
+
+    A Hampel filter (Pearson 2002) with a threshold that only slips of the pen reach: a value further from the median of its
+    neighbourhood than `ABSURD` times the series' median step. Series whose median step is zero (mostly constant, or mostly
+    zero counts) are left alone: there, every event would be absurd. So are those with many values far out, and level
+    shifts, which take their neighbourhood with them. A series needs fourteen values to be judged.
+    """
+    values, counts = _cleaned(panel.values, panel.indptr)
+    return replace(panel, values=values), counts
+
+
+@compiled
+def _cleaned(values: Floats, indptr: Ordinals) -> tuple[Floats, Ordinals]:
+    out = values.copy()
+    counts = np.zeros(len(indptr) - 1, np.int64)
+    for i in range(len(counts)):
+        y = values[indptr[i] : indptr[i + 1]]
+        known = np.flatnonzero(np.isfinite(y))
+        if len(known) < 2 * (2 * REACH + 1):
+            continue
+        deviation = np.empty(len(known))
+        for k in range(len(known)):
+            first = max(0, min(k - REACH, len(known) - 2 * REACH - 1))
+            deviation[k] = abs(y[known[k]] - np.median(y[known[first : first + 2 * REACH + 1]]))
+        typical = np.median(np.abs(np.diff(y[known])))
+        if typical <= 0.0:
+            continue
+        absurd = known[deviation > ABSURD * typical]
+        if 0 < len(absurd) <= max(1.0, SLIPS * len(known)):
+            counts[i] = len(absurd)
+            out[indptr[i] + absurd] = np.nan
+    return out, counts
