@@ -69,11 +69,14 @@ def promote(version: Annotated[int, typer.Argument(help="The version to make cha
         return
     if found.status == "withdrawn":
         raise StateError(f"Version {version} was rolled back.", "Train a new one with `brain train forecasting`.")
+    before = wired.registry.current()
     verdict = wired.judge(version)
     for check in verdict.checks:
         out.print(f"Gate, {check.name}: {'passed' if check.passed else 'REFUSED'}. {check.detail}", soft_wrap=True)
     if not verdict.passed:
         raise GateRefusedError(f"Version {version} did not pass the gate.", "The champion stays; see the checks above.")
+    if wired.registry.current() != before:
+        raise StateError("Another version was promoted meanwhile.", "Run the same command again: it is judged anew.")
     wired.registry.promote(version)
     out.print(f"Version {version} is champion.")
 

@@ -23,8 +23,8 @@ _REDUNDANT = 1e-11
 #: size, relative to a series' own and to the largest, below which a value is rounding
 _DIGITS, _ROUNDING = 1e-9, 1e-13
 
-#: rounds in which values that would fall below zero are held at zero
-_ROUNDS = 10
+#: rounds of alternating projections, and how close they must bring the two sets, relative to the largest value
+_ROUNDS, _CLOSE = 1000, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +106,10 @@ def reconcile(
     """
     largest = float(variance.max(initial=0.0))
     weights = np.maximum(variance / largest, 1e-12) if largest > 0.0 else np.ones(len(variance))
-    out = _project(values, weights, constraints)
-    if nonnegative is not None:
-        _hold_at_zero(out, values, weights, constraints, nonnegative)
+    gain = _gain(weights, constraints)
+    out = _onto(values, gain, constraints)
+    if nonnegative is not None and (out[nonnegative] < 0.0).any():
+        out = _nonnegative(values, weights, gain, constraints, nonnegative)
     # what is left of zero by rounding is zero: next to a sum that is zero too, it would be all of it
     own = _DIGITS * np.maximum(np.abs(values).max(axis=1, initial=0.0), np.sqrt(variance))
     noise = np.maximum(own, _ROUNDING * np.abs(out).max(initial=0.0))
@@ -116,25 +117,36 @@ def reconcile(
     return out
 
 
-def _hold_at_zero(
-    out: Floats, values: Floats, weights: Floats, constraints: Floats, floor: npt.NDArray[np.bool_]
-) -> None:
-    """Reconcile again, in place, the columns where a series that can't be negative is; it is held at zero."""
-    for column in np.flatnonzero((out[floor] < 0.0).any(axis=0)):
-        held = np.zeros(len(values), dtype=bool)
-        for _ in range(_ROUNDS):
-            below = floor & ~held & (out[:, column] < 0.0)
-            if not below.any():
-                break
-            held |= below
-            start = np.where(held, 0.0, values[:, column])
-            # what is held moves last: its variance is next to nothing
-            own = np.where(held, 1e-9 * weights.min(), weights)
-            out[:, column] = _project(start[:, None], own, constraints)[:, 0]
+def _nonnegative(
+    values: Floats, weights: Floats, gain: Floats, constraints: Floats, floor: npt.NDArray[np.bool_]
+) -> Floats:
+    """The nearest values that add up and are not below zero where they can't be.
+
+    A quadratic programme, solved by Dykstra's alternating projections onto its two sets (Boyle and Dykstra 1986). What ends
+    at zero is then held there, so that the sums are exact.
+    """
+    point, towards_sum, towards_zero = values, np.zeros_like(values), np.zeros_like(values)
+    size = np.abs(values).max(initial=0.0)
+    for _ in range(_ROUNDS):
+        summed = _onto(point + towards_sum, gain, constraints, passes=1)
+        towards_sum = point + towards_sum - summed
+        point = summed + towards_zero
+        point[floor] = np.maximum(point[floor], 0.0)
+        towards_zero = summed + towards_zero - point
+        if np.abs(point - summed).max() <= _CLOSE * size:
+            break
+    out = summed
+    for column in range(values.shape[1]):
+        held = floor & (point[:, column] <= _CLOSE * size)
+        if held.any():  # what is held moves last: its variance is next to nothing
+            own = np.where(held, 1e-12 * weights, weights)
+            start = np.where(held, 0.0, summed[:, column])
+            out[:, column] = _onto(start[:, None], _gain(own, constraints), constraints)[:, 0]
+    return out
 
 
-def _project(values: Floats, weights: Floats, constraints: Floats) -> Floats:
-    """Three passes: the later ones take out what rounding left of the first."""
+def _gain(weights: Floats, constraints: Floats) -> Floats:
+    """W C' (C W C')^-1: what a broken identity moves each series by."""
     scaled = constraints * weights
     gram = scaled @ constraints.T
     # identities of small series weigh as much as those of large ones before any is called redundant
@@ -142,8 +154,12 @@ def _project(values: Floats, weights: Floats, constraints: Floats) -> Floats:
     eigenvalues, vectors = np.linalg.eigh(gram / size[:, None] / size[None, :])
     kept = eigenvalues > _REDUNDANT * eigenvalues.max(initial=0.0)
     inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T / size[:, None] / size[None, :]
-    gain = scaled.T @ inverse
-    out = values
-    for _ in range(3):
-        out = out - gain @ (constraints @ out)
-    return out
+    gain: Floats = scaled.T @ inverse
+    return gain
+
+
+def _onto(values: Floats, gain: Floats, constraints: Floats, passes: int = 3) -> Floats:
+    """Move values until they add up. Later passes take out what rounding left of the first."""
+    for _ in range(passes):
+        values = values - gain @ (constraints @ values)
+    return values

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from models.forecasting.hierarchy import Structure, reconcile
 
@@ -63,6 +64,26 @@ def test_nothing_that_can_t_be_negative_becomes_so_and_it_still_adds_up() -> Non
     out = reconcile(values, np.array([0.01, 1.0, 1.0]), constraints, np.ones(3, dtype=bool))
     assert (out >= 0.0).all()
     assert np.abs(constraints @ out).max() < 1e-9 * np.abs(out).max()
+
+
+def test_non_negative_values_are_the_nearest_there_are() -> None:
+    """Against a general solver of the same quadratic programme."""
+    rng = np.random.default_rng(3)
+    constraints = _constraints(CROSSED, 9)
+    for _ in range(20):
+        values, variance = rng.normal(0.5, 1.0, 9), rng.uniform(0.2, 3.0, 9)
+        out = reconcile(values[:, None], variance, constraints, np.ones(9, dtype=bool))[:, 0]
+        solved = minimize(
+            lambda y, v=values, w=variance: float(((y - v) ** 2 / w).sum()),
+            np.maximum(values, 0.0),
+            bounds=[(0.0, None)] * 9,
+            constraints={"type": "eq", "fun": lambda y: constraints @ y},
+            method="SLSQP",
+            options={"ftol": 1e-12, "maxiter": 500},
+        )
+        assert np.abs(constraints @ out).max() < 1e-9
+        assert (out >= -1e-9).all()
+        assert ((out - values) ** 2 / variance).sum() <= solved.fun * (1 + 1e-5) + 1e-9
 
 
 def test_certain_series_do_not_divide_by_zero() -> None:
