@@ -10,8 +10,9 @@ import numpy as np
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Floats, Panel, concatenate
 from industrial_brain.domain.periods import Frequency
-from models.forecasting.bundle import BacktestRecord, FittedPanel, ForecastBundle
+from models.forecasting.bundle import ForecastBundle
 from models.forecasting.calibration import Calibration, calibrate
+from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure, reconcile
 from models.forecasting.state import join
 from training.fit import FittedPartition

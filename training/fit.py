@@ -15,8 +15,8 @@ from features.seasonality import SEASONS_NEEDED, seems_seasonal
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
 from models.catalogue import FALLBACK, NAIVE, expected_error, forecaster, members_for
-from models.forecasting.bundle import Texts
 from models.forecasting.combination import Combination
+from models.forecasting.fitted_panel import Texts
 from models.forecasting.state import SHORTEST_HISTORY, Array, join
 from training.backtest import Backtest, run_backtest
 from training.plan import TrainSpec
@@ -34,8 +34,8 @@ class FittedPartition:
 
     Attributes:
         model: the fitted combination.
-        method, fallback, notes, failure: as in `models.forecasting.bundle.FittedPanel`.
-        origins, error, mase_scale, weights: as in `models.forecasting.bundle.BacktestRecord`.
+        method, fallback, notes, failure: as in `models.forecasting.fitted_panel.FittedPanel`.
+        origins, error, mase_scale, weights: as in `models.forecasting.fitted_panel.BacktestRecord`.
         own_error: float64 (n, origins, horizon), actual less forecast by this version's own weights: each origin is
             forecast with the weights that older origins had given, so no error is flattered. NaN where not.
         own_scale: float64, like `own_error`: the standard deviation that it claimed.

@@ -10,7 +10,8 @@ from features.present import mean_of_present
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.periods import Ordinals
 from models.catalogue import NAIVE
-from models.forecasting.bundle import FittedPanel, ForecastBundle
+from models.forecasting.bundle import ForecastBundle
+from models.forecasting.fitted_panel import FittedPanel
 
 #: a challenger is refused that is worse by more than this, and significantly so ...
 TOLERATED = 0.01

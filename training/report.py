@@ -12,8 +12,8 @@ from features.present import mean_of_present
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Floats
 from models.catalogue import NAIVE
-from models.forecasting.bundle import FittedPanel
 from models.forecasting.calibration import calibrate
+from models.forecasting.fitted_panel import FittedPanel
 from training.fit import FittedPartition
 
 #: the levels whose coverage is measured, in percent

@@ -21,7 +21,8 @@ from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Progress, no_progress
 from models.catalogue import NAIVE
-from models.forecasting.bundle import FittedPanel, ForecastBundle
+from models.forecasting.bundle import ForecastBundle
+from models.forecasting.fitted_panel import FittedPanel
 from training.assemble import assemble
 from training.executors import Executor
 from training.plan import plan_training
