@@ -95,6 +95,10 @@ class Brain:
         code = LoggedCode(_PACKAGES, "serving/pyfunc_model.py", _LOGGED)
         return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, FORECASTING, code, self.settings.downloads)
 
+    def require_database(self) -> None:
+        """Raise now what a long command would raise late: NotInitialisedError or UnavailableError."""
+        _ = self.engine
+
     def initialise(self) -> None:
         """Make the database's tables, or bring them up to date."""
         from industrial_brain.storage.database import migrate

@@ -147,7 +147,7 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
                 panel,
                 by_default=answered & ~_any(np.isfinite(backtest.mae)),
                 slips=slips,
-                exact=model.forecast(1).scale[:, 0] == 0.0,
+                exact=_fits_exactly(model),
             )
         ),
         failure=_texts([_why_failure(n) if f else "" for n, f in zip(observed, fails, strict=True)]),
@@ -211,6 +211,12 @@ def _method(names: list[str], weights: Floats) -> str:
     """The one member that answers, or that several do; nothing for a series that fails."""
     used = np.flatnonzero(weights > 0.0)
     return names[used[0]] if len(used) == 1 else ENSEMBLE if len(used) else ""
+
+
+def _fits_exactly(model: Combination) -> Flags:
+    """Whether what is left of the one-step error is rounding: bool (n,)."""
+    ahead = model.forecast(1)
+    return np.asarray(ahead.scale[:, 0] <= 1e-9 * np.abs(ahead.mean[:, 0]), dtype=np.bool_)
 
 
 def _notes(panel: Panel, *, by_default: Flags, slips: Ordinals, exact: Flags) -> list[str]:

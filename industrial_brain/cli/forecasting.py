@@ -79,7 +79,7 @@ def train_forecasting(
     vintage = moment(as_of) if as_of else None
     if as_of == f"{now():%Y-%m-%d}":
         vintage = now()  # a date means its end, and today's has not come
-    wired.catalogue  # noqa: B018  # fails here, with a clear word, before Ray is started for nothing
+    wired.require_database()  # before Ray is started for nothing
     champion = wired.registry.current()
     if champion is not None and vintage is None and not anyway and not wired.has_news(champion, seed=seed):
         out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")

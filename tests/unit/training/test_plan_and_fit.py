@@ -195,9 +195,12 @@ def test_observations_count_and_not_the_periods_between_them() -> None:
 
 
 def test_a_perfect_fit_says_that_its_interval_has_no_width() -> None:
-    (outcome,) = outcomes_of(fit_panels([Panel.of([np.arange(60.0) * 2.0 + 5.0])]))
-    assert isinstance(outcome, Trained)
-    assert any("no width" in note for note in outcome.notes) or outcome.notes == ()
+    panel = Panel.of([np.tile(np.arange(12.0) + 5.0, 6), walk_panel(n=1).values])
+    exact, noisy = outcomes_of(fit_panels([panel]))
+    assert isinstance(exact, Trained)
+    assert isinstance(noisy, Trained)
+    assert any("no width" in note for note in exact.notes)
+    assert not any("no width" in note for note in noisy.notes)
 
 
 def test_a_history_under_three_seasons_says_that_it_has_no_season() -> None:
