@@ -255,7 +255,7 @@ def _why_failure(observed: int) -> str:
     if observed == 0:
         return "There is no observation."
     if observed == 1:
-        return "There is 1 observation, and no other series of this frequency to borrow a spread from."
+        return "There is 1 observation, and no other series was fitted beside it to borrow a spread from."
     return "The values are too large to compute with."
 
 

@@ -139,8 +139,11 @@ class ForecastBundle:
             steps = horizon or freq.default_horizon
             mean, quantiles, added = fitted.predict(rows, steps, probabilities)
             tables = mean.tolist(), quantiles.transpose(0, 2, 1).tolist(), added.tolist()
-            for i, row, m, q, delta in zip(positions, rows, *tables, strict=True):
-                answers[asked[i]] = self._answer(freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta)
+            reconciled = (fitted.lags(rows) < steps).tolist()
+            for i, row, m, q, delta, moved in zip(positions, rows, *tables, reconciled, strict=True):
+                answers[asked[i]] = self._answer(
+                    freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta if moved else None
+                )
         return [answers[i] for i in range(len(series))]
 
     def _answer(
@@ -149,7 +152,7 @@ class ForecastBundle:
         row: int,
         mean: list[float],
         quantiles: dict[str, tuple[float, ...]],
-        added: list[float],
+        delta: list[float] | None,
     ) -> Forecast | Failed:
         fitted = self.panels[freq]
         name = fitted.panel.ids[row]
@@ -172,7 +175,7 @@ class ForecastBundle:
                 for member, weight in zip(fitted.model.members, fitted.model.weights[row], strict=True)
                 if weight > 0.0
             },
-            reconciliation_delta=tuple(added) if fitted.lag(row) < len(mean) else None,
+            reconciliation_delta=None if delta is None else tuple(delta),
         )
 
     def _by_frequency(

@@ -92,10 +92,13 @@ class FittedPanel:
         quantiles = mean[:, :, None] + own.scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
         return mean, np.maximum(quantiles, floor[:, None, None]), mean - own.mean
 
-    def lag(self, row: int) -> float:
-        """Periods by which a series ends before the newest one that it adds up with; infinite where it is no part of a sum."""
-        tree = self.structure.tree[row]
-        return float(self.panel.last[self.structure.tree == tree].max() - self.panel.last[row]) if tree >= 0 else np.inf
+    def lags(self, rows: npt.NDArray[np.int64]) -> Floats:
+        """Periods by which each row ends before the newest series that it adds up with; infinite where it is no part of a
+        sum: float64 (rows,)."""
+        tree, last = self.structure.tree, self.panel.last
+        newest = np.full(int(tree.max(initial=-1)) + 2, np.iinfo(np.int64).min)  # its last place is for rows of no tree
+        np.maximum.at(newest, tree, last)
+        return np.where(tree[rows] >= 0, newest[tree[rows]] - last[rows], np.inf)
 
     def _reconcile(self, tree: int, rows: npt.NDArray[np.int64], mean: Floats) -> None:
         """Make the means of the rows of this tree add up, in place.
