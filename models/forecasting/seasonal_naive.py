@@ -56,7 +56,8 @@ class LastValue(ArrayState):
     """Repeats the last value, as a random walk would. Answers where a history is too short for anything else.
 
     Two observations give a scale of their own. With one, the scale is borrowed: its own size times the median relative
-    step of the series that it is fitted with (those of its partition, in a training); where there is none to borrow from, the series is not answered (NaN).
+    step of the series that it is fitted with (those of its partition, in a training); where there is none to borrow from, the
+    series is not answered (NaN).
 
     Attributes:
         level: float64 (n,), the last value.
