@@ -80,8 +80,10 @@ def train_forecasting(
     if as_of == f"{now():%Y-%m-%d}":
         vintage = now()  # a date means its end, and today's has not come
     wired.require_database()  # before Ray is started for nothing
-    champion = wired.registry.current()
-    if champion is not None and vintage is None and not anyway and not wired.has_news(champion, seed=seed):
+    with waiting("Looking for news"):
+        champion = wired.registry.current()
+        news = champion is None or vintage is not None or anyway or wired.has_news(champion, seed=seed)
+    if champion is not None and not news:
         out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")
         err.print("Train all the same with --anyway.")
         return

@@ -73,7 +73,8 @@ def demo(
 
 def doctor() -> None:
     """Say what is wrong with this installation, and what to do about it. Exit code 1 if something is."""
-    findings = examine(brain())
+    with waiting("Looking at everything"):
+        findings = examine(brain())
     for finding in findings:
         colour = {"ok": "green", "warn": "yellow", "fail": "red"}[finding.state]
         out.print(f"{finding.state:<4} ", style=colour, end="")
@@ -128,8 +129,10 @@ def _load_city(wired: Brain) -> None:
 
 
 def _train_if_needed(wired: Brain) -> None:
-    champion = wired.registry.current()
-    if champion is not None and not wired.has_news(champion):
+    with waiting("Looking for news"):
+        champion = wired.registry.current()
+        news = champion is None or wired.has_news(champion)
+    if champion is not None and not news:
         out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")
         return
     print_training(run_training(wired))
