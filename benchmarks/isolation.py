@@ -61,7 +61,7 @@ def measure(name: str, method: Method, tasks: Sequence[Task], progress: Progress
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(sender, method, tuple(tasks)), name=f"benchmark-{name}", daemon=False)
-    with _one_thread():
+    with one_thread():
         process.start()
     sender.close()  # so that the end of the process is the end of the pipe
     total = sum(len(task.panel) for task in tasks)
@@ -105,7 +105,7 @@ def _run(sender: Connection, method: Method, tasks: tuple[Task, ...]) -> None:
             seconds.append(_cpu_seconds() - start)
             before += len(task.panel)
             sender.send(before)
-        sender.send(Measurement(tuple(answers), tuple(seconds), _peak_mb()))
+        sender.send(Measurement(tuple(answers), tuple(seconds), peak_mb()))
     except BrainError as error:
         sender.send(error)
     finally:
@@ -144,7 +144,8 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Largest resident memory of this process so far, in MB of 10^6 bytes."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux; ru_maxrss would start at the peak of the parent, which is carried over an exec
         line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM:"))
@@ -154,7 +155,7 @@ def _peak_mb() -> float:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """The environment that a process started now inherits."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))

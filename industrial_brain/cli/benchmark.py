@@ -14,6 +14,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure the shipped pipeline on your data, beside its peers.", no_args_is_help=True)
     group.callback()(_group)
     group.command("forecasting")(forecasting)
+    group.command("growth")(growth)
     app.add_typer(group, name="benchmark")
 
 
@@ -50,3 +51,19 @@ def forecasting(
         markdown=markdown,
         console=out,
     )
+
+
+def growth(
+    series: Annotated[
+        list[int] | None, typer.Option(help="Number of series; can be repeated. Default: 1000, 10000, 100000.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """What a series costs in a small city and in a large one: CPU and memory of training, on synthetic series.
+
+    Example: `brain benchmark growth --series 1000 --series 10000`
+    """
+    from benchmarks.growth import SIZES, run_growth
+
+    run_growth(series or SIZES, json_file=json_file, markdown=markdown, console=out)
