@@ -33,7 +33,7 @@ from models.forecasting.hierarchy import Structure
 from models.forecasting.state import Array
 
 #: raised when the files change in a way that older code can't read
-SCHEMA = 2
+SCHEMA = 3
 
 #: the widest interval that a backtest of a few origins can speak of
 HIGHEST_LEVEL = 99.0
