@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from features.spring_festival import lunar_new_years
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.periods import Frequency, Ordinals
@@ -16,14 +17,15 @@ Days = npt.NDArray[np.datetime64]
 
 HISTORY_MONTHS = 120
 
+#: years that a history may reach into
+_FIRST_YEAR, _LAST_YEAR = 2005, 2036
+
 #: first day of the lunar year: a fact of the calendar, not a simulation
-_NEW_YEARS = """
-2005-02-09 2006-01-29 2007-02-18 2008-02-07 2009-01-26 2010-02-14 2011-02-03 2012-01-23
-2013-02-10 2014-01-31 2015-02-19 2016-02-08 2017-01-28 2018-02-16 2019-02-05 2020-01-25
-2021-02-12 2022-02-01 2023-01-22 2024-02-10 2025-01-29 2026-02-17 2027-02-06 2028-01-26
-2029-02-13 2030-02-03 2031-01-23 2032-02-11 2033-01-31 2034-02-19 2035-02-08 2036-01-28
-"""
-SPRING_FESTIVAL = {int(day[:4]): np.datetime64(day, "D") for day in _NEW_YEARS.split()}
+SPRING_FESTIVAL = {
+    int(str(day)[:4]): day
+    for day in lunar_new_years().astype("datetime64[D]")
+    if _FIRST_YEAR <= int(str(day)[:4]) <= _LAST_YEAR
+}
 
 
 @dataclass(frozen=True, slots=True)
