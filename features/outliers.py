@@ -16,6 +16,9 @@ REACH = 3
 #: how many typical steps from that median are absurd: a slip of the decimal point, not a bad month
 ABSURD = 1000.0
 
+#: values below which two steps, to a slip and back, are too many of all steps to tell it by
+FEWEST = 6
+
 #: share of a series' values that can be slips, beside one; where more are far out, that is how the series is
 SLIPS = 0.02
 
@@ -24,12 +27,22 @@ def without_absurd(panel: Panel) -> tuple[Panel, Ordinals]:
     """The panel with absurd values as gaps, and how many each series had: int64 (n,).
 
     A Hampel filter (Pearson 2002) with a threshold that only slips of the pen reach: a value further from the median of its
-    neighbourhood than `ABSURD` times the series' median step. Series whose median step is zero (mostly constant, or mostly
-    zero counts) are left alone: there, every event would be absurd. So are those with many values far out, and level
-    shifts, which take their neighbourhood with them. A series needs fourteen values to be judged.
+    neighbourhood than `ABSURD` times the series' median step. Where that is zero (mostly constant, or mostly zero counts),
+    the yardstick is the median step that is not, beside the steps to and from the value itself; where there is none, the
+    typical size of the values; of zeros alone, nothing is absurd. Series with many values far out are left alone, and so are
+    level shifts, which take their neighbourhood with them. A series needs `FEWEST` values to be judged.
     """
     values, counts = _cleaned(panel.values, panel.indptr)
     return replace(panel, values=values), counts
+
+
+@compiled
+def _yardstick(known: Floats, steps: Floats, suspect: int) -> float:
+    """What is usual beside the suspect: its neighbours' steps that are not zero, or else the size of the values."""
+    others = np.ones(len(steps), np.bool_)
+    others[max(0, suspect - 1) : suspect + 1] = False
+    moved = steps[others & (steps > 0.0)]
+    return np.median(moved) if len(moved) else np.median(np.abs(known))
 
 
 @compiled
@@ -39,13 +52,16 @@ def _cleaned(values: Floats, indptr: Ordinals) -> tuple[Floats, Ordinals]:
     for i in range(len(counts)):
         y = values[indptr[i] : indptr[i + 1]]
         known = np.flatnonzero(np.isfinite(y))
-        if len(known) < 2 * (2 * REACH + 1):
+        if len(known) < FEWEST:
             continue
         deviation = np.empty(len(known))
         for k in range(len(known)):
             first = max(0, min(k - REACH, len(known) - 2 * REACH - 1))
             deviation[k] = abs(y[known[k]] - np.median(y[known[first : first + 2 * REACH + 1]]))
-        typical = np.median(np.abs(np.diff(y[known])))
+        steps = np.abs(np.diff(y[known]))
+        typical = np.median(steps)
+        if typical <= 0.0:
+            typical = _yardstick(y[known], steps, int(np.argmax(deviation)))
         if typical <= 0.0:
             continue
         absurd = known[deviation > ABSURD * typical]

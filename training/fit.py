@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.gaps import gap_counts
+from features.magnitudes import without_extremes
 from features.outliers import without_absurd
 from features.scales import mase_scale
 from features.seasonality import SEASONS_NEEDED, seems_seasonal
@@ -16,7 +17,7 @@ from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
 from models.catalogue import FALLBACK, NAIVE, expected_error, forecaster, members_for
 from models.forecasting.combination import Combination
-from models.forecasting.fitted_panel import Texts
+from models.forecasting.fitted_panel import EXACT, Texts
 from models.forecasting.state import SHORTEST_HISTORY, Array, join
 from training.backtest import Backtest, run_backtest
 from training.plan import TrainSpec
@@ -111,6 +112,7 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
     fails, and says why. No series stops the others.
     """
     panel, slips = without_absurd(panel)
+    panel, extreme = without_extremes(panel)
     observed = panel.lengths - gap_counts(panel)
     enough = (observed >= SHORTEST_HISTORY) & (observed >= panel.lengths - observed)
     unfitted = _unfitted(panel.freq, panel.season)
@@ -150,7 +152,7 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
                 exact=_fits_exactly(model),
             )
         ),
-        failure=_texts([_why_failure(n) if f else "" for n, f in zip(observed, fails, strict=True)]),
+        failure=_texts([_why_failure(n, e) if f else "" for n, e, f in zip(observed, extreme, fails, strict=True)]),
         origins=backtest.origins,
         error=backtest.error.astype(np.float32),
         mase_scale=_mase_scales(panel, spec),
@@ -216,7 +218,7 @@ def _method(names: list[str], weights: Floats) -> str:
 def _fits_exactly(model: Combination) -> Flags:
     """Whether what is left of the one-step error is rounding: bool (n,)."""
     ahead = model.forecast(1)
-    return np.asarray(ahead.scale[:, 0] <= 1e-9 * np.abs(ahead.mean[:, 0]), dtype=np.bool_)
+    return np.asarray(ahead.scale[:, 0] <= EXACT * np.abs(ahead.mean[:, 0]), dtype=np.bool_)
 
 
 def _notes(panel: Panel, *, by_default: Flags, slips: Ordinals, exact: Flags) -> list[str]:
@@ -233,7 +235,9 @@ def _notes(panel: Panel, *, by_default: Flags, slips: Ordinals, exact: Flags) ->
         if len(known) > 1 and known.min() == known.max():
             lines.append("the history is constant, so the interval has no width")
         elif no_width:
-            lines.append("the model fits the history without an error, so the interval has no width")
+            lines.append(
+                "the model fits the history without an error; the interval is as wide as its values are coarse"
+            )
         if panel.season < len(y) < SEASONS_NEEDED * panel.season:
             lines.append(f"under {SEASONS_NEEDED} seasons of history, so no seasonal shape was estimated")
         if untried:
@@ -251,7 +255,9 @@ def _why_fallback(observed: int, periods: int) -> str:
     return "no model had a finite answer: the last value is repeated"
 
 
-def _why_failure(observed: int) -> str:
+def _why_failure(observed: int, extreme: bool) -> str:
+    if extreme:
+        return "The values are too large, or too small, to compute with: give them in another unit."
     if observed == 0:
         return "There is no observation."
     if observed == 1:

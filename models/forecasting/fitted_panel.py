@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from features.magnitudes import resolutions
+from features.outliers import without_absurd
 from features.present import mean_of_present
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
+from industrial_brain.domain.protocols import Distribution
 from models.forecasting.calibration import Calibration
 from models.forecasting.combination import Combination
 from models.forecasting.hierarchy import Structure, reconcile
+
+#: a one-step error below this share of the mean is rounding: the model fits without an error
+EXACT = 1e-9
 
 Texts = npt.NDArray[np.str_]
 
@@ -89,8 +95,20 @@ class FittedPanel:
         floor = np.where(self.nonnegative[rows], 0.0, -np.inf)
         mean = np.maximum(mean, floor[:, None])
         laws = np.stack([law.at(probabilities, horizon) for law in (self.real, self.simulated_law)])
-        quantiles = mean[:, :, None] + own.scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
+        scale = self._no_finer_than_the_values(rows, own)
+        quantiles = mean[:, :, None] + scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
         return mean, np.maximum(quantiles, floor[:, None, None]), mean - own.mean
+
+    def _no_finer_than_the_values(self, rows: npt.NDArray[np.int64], own: Distribution) -> Floats:
+        """The scale, where a model fitted a history without an error, no less than what rounding alone leaves unknown."""
+        exact = np.flatnonzero(own.scale[:, 0] <= EXACT * np.abs(own.mean[:, 0]))
+        if len(exact) == 0:
+            return own.scale
+        scale = own.scale.copy()
+        believed, _ = without_absurd(self.panel.take(rows[exact]))
+        least = resolutions(believed) / np.sqrt(12.0)
+        scale[exact] = np.maximum(scale[exact], least[:, None])
+        return scale
 
     def lags(self, rows: npt.NDArray[np.int64]) -> Floats:
         """Periods by which each row ends before the newest series that it adds up with; infinite where it is no part of a

@@ -87,9 +87,9 @@ def test_every_awkward_series_gets_an_outcome_with_its_reason() -> None:
     assert set(outcomes) == set(awkward_panel().ids)
     for name in ("empty", "all missing"):
         assert outcomes[name] == Failed(name, "There is no observation.")
-    huge = outcomes["huge"]  # too large to square, not to repeat
-    assert isinstance(huge, Trained)
-    assert huge.method == "seasonal_naive"
+    huge = outcomes["huge"]
+    assert isinstance(huge, Failed)
+    assert "too large" in huge.reason
     for name, many in (
         ("one point", "1 observation is"),
         ("two points", "2 observations are"),
@@ -194,13 +194,17 @@ def test_observations_count_and_not_the_periods_between_them() -> None:
     assert outcome.method == "last_value"
 
 
-def test_a_perfect_fit_says_that_its_interval_has_no_width() -> None:
+def test_a_perfect_fit_is_as_uncertain_as_its_values_are_coarse_and_says_so() -> None:
     panel = Panel.of([np.tile(np.arange(12.0) + 5.0, 6), walk_panel(n=1).values])
-    exact, noisy = outcomes_of(fit_panels([panel]))
+    bundle = fit_panels([panel])
+    exact, noisy = outcomes_of(bundle)
     assert isinstance(exact, Trained)
     assert isinstance(noisy, Trained)
-    assert any("no width" in note for note in exact.notes)
-    assert not any("no width" in note for note in noisy.notes)
+    assert any("without an error" in note for note in exact.notes)
+    assert not any("without an error" in note for note in noisy.notes)
+    _, quantiles = bundle.predict(["0"], 3, [0.025, 0.975])
+    rounding = 1.0 / np.sqrt(12.0)  # of values in whole numbers
+    np.testing.assert_allclose(np.diff(quantiles)[0, :, 0], 2 * 1.96 * rounding, rtol=1e-3)
 
 
 def test_a_history_under_three_seasons_says_that_it_has_no_season() -> None:
