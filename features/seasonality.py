@@ -8,15 +8,21 @@ count, since the shape of a series of many decades moves.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 import numpy.typing as npt
 
 from features.compiled import compiled
 from features.gaps import bridged
 from industrial_brain.domain.panel import Floats, Panel
-from industrial_brain.domain.periods import Ordinals
+from industrial_brain.domain.periods import Frequency, Ordinals
 
 Kinds = npt.NDArray[np.int8]
+
+#: a second, longer season, in periods: the week in hours, the year in weeks
+LONG_SEASON: Mapping[Frequency, int] = MappingProxyType({Frequency.HOURLY: 168, Frequency.WEEKLY: 52})
 
 #: how a season acts on a series
 NO_SEASON, MULTIPLICATIVE, ADDITIVE = 0, 1, 2

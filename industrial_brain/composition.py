@@ -174,10 +174,11 @@ class Brain:
     def has_news(self, champion: ModelVersion, *, seed: int = 0) -> bool:
         """Whether training now, on the same seed, would see other data, or run other code, than this version."""
         from training.pipeline import data_fingerprint
-        from training.plan import plan_training
+        from training.plan import plan_training, simulated_ids
         from training.provenance import code_fingerprint
 
-        plan = plan_training(self.observations.read_panels(self.clock()), seed=seed, code=code_fingerprint())
+        panels, simulated = self.observations.read_panels(self.clock()), simulated_ids(self.catalogue.series())
+        plan = plan_training(panels, seed=seed, code=code_fingerprint(), simulated=simulated)
         return data_fingerprint(plan) != champion.tags.get("data")
 
     def judge(self, version: int) -> Verdict:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from features.seasonality import LONG_SEASON
 from industrial_brain.domain.periods import Frequency
+from models.forecasting.autoregression import Autoregression, LongAutoregression
 from models.forecasting.damped_trend import DampedTrend
 from models.forecasting.deseasonalised import Deseasonalised
 from models.forecasting.holt_winters import HoltWinters
+from models.forecasting.logged import Logged
 from models.forecasting.reseasoned import Reseasoned
 from models.forecasting.seasonal_naive import LastValue, SeasonalNaive
 from models.forecasting.state import ArrayForecaster
@@ -20,6 +23,8 @@ FORECASTERS: Mapping[str, ArrayForecaster] = MappingProxyType(
         "theta": Deseasonalised(DynamicOptimisedTheta()),
         "damped_trend": Deseasonalised(DampedTrend()),
         "holt_winters": HoltWinters(),
+        "autoregression": Autoregression(),
+        "log_autoregression": Logged(LongAutoregression()),
         "seasonal_naive": SeasonalNaive(),
         "last_value": LastValue(),
     }
@@ -34,11 +39,21 @@ NAIVE = "seasonal_naive"
 #: what the ensemble weighs, with the error that is expected of each before a backtest has spoken: relative to the median
 #: member, rounded, as measured by rolling origins on the public sets of `benchmarks/README.md`
 EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
-    {"theta": 1.0, "damped_trend": 1.0, "holt_winters": 1.0, "seasonal_naive": 1.3}
+    {
+        "theta": 1.0,
+        "damped_trend": 1.0,
+        "holt_winters": 1.0,
+        "seasonal_naive": 1.3,
+        "autoregression": 1.0,
+        "log_autoregression": 1.0,
+    }
 )
 
-#: a second, longer season, in periods: the week in hours, the year in weeks
-LONG_SEASON: Mapping[Frequency, int] = MappingProxyType({Frequency.HOURLY: 168, Frequency.WEEKLY: 52})
+#: members that know one season, and come a second time where there is a longer one
+ONE_SEASON = ("theta", "damped_trend", "holt_winters", "seasonal_naive")
+
+#: members whose parameters lean on the series that are fitted beside one
+POOLED = ("autoregression", "log_autoregression")
 
 
 def forecaster(name: str) -> ArrayForecaster:
@@ -52,7 +67,7 @@ def members_for(freq: Frequency, season: int) -> tuple[str, ...]:
     members = [name for name in EXPECTED_ERROR if season > 1 or name != "holt_winters"]
     longer = LONG_SEASON.get(freq, 0)
     if longer > season:
-        members += [f"{name}@{longer}" for name in EXPECTED_ERROR]
+        members += [f"{name}@{longer}" for name in ONE_SEASON]
     return (*members, FALLBACK)
 
 

@@ -28,7 +28,7 @@ from training.assemble import Fitted, assemble
 from training.executors import Executor, InProcess
 from training.fit import FittedPartition
 from training.gates import Verdict, judge
-from training.plan import ORIGINS, Partition, plan_training
+from training.plan import ORIGINS, Partition, plan_training, simulated_ids
 from training.report import summarise
 
 
@@ -102,7 +102,7 @@ def train_forecasting(
             f"No series has an observation that was known at {vintage:%Y-%m-%d}.",
             "Load a city with `brain init --profile DIR` or values with `brain import indicators FILE`.",
         )
-    partitions = plan_training(panels, seed=provenance.seed, code=provenance.code)
+    partitions = plan_training(panels, seed=provenance.seed, code=provenance.code, simulated=simulated_ids(infos))
     resumed, done, total = 0, 0, sum(len(panel) for panel in panels)
     fitted: list[Fitted] = []
     for part, was_kept in _fit_all(partitions, executor, checkpoints):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from features.gaps import gap_counts
+from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 
@@ -57,22 +58,31 @@ def plan_training(
     code: str,
     origins: int = ORIGINS,
     horizons: Mapping[Frequency, int] | None = None,
+    simulated: Collection[str] = (),
 ) -> list[Partition]:
-    """Cut panels into partitions of bounded size, in order.
+    """Cut panels into partitions of bounded size, in order; simulated series come last, in partitions of their own.
 
     Args:
         code: fingerprint of the code that will fit them; it goes into every key.
+        simulated: ids of the series that are not real: members that learn from a whole partition must not mix the two.
         horizons: periods ahead by frequency; each frequency's default where it is not named.
     """
     partitions = []
     for panel in panels:
         horizon = (horizons or {}).get(panel.freq, panel.freq.default_horizon)
-        kept = _without_deserts(panel)
-        for rows in _cuts(kept):
-            piece = kept.take(rows)
-            key = _fingerprint(piece, horizon, origins, seed, code)
-            partitions.append(Partition(TrainSpec(key, horizon, origins, seed), piece))
+        is_simulated = np.array([name in simulated for name in panel.ids], dtype=np.bool_)
+        for kind in (~is_simulated, is_simulated):
+            kept = _without_deserts(panel.take(np.flatnonzero(kind)))
+            for rows in _cuts(kept):
+                piece = kept.take(rows)
+                key = _fingerprint(piece, horizon, origins, seed, code)
+                partitions.append(Partition(TrainSpec(key, horizon, origins, seed), piece))
     return partitions
+
+
+def simulated_ids(infos: Mapping[str, SeriesInfo]) -> frozenset[str]:
+    """The series that are not real, for `plan_training`."""
+    return frozenset(name for name, info in infos.items() if info.simulated)
 
 
 def _without_deserts(panel: Panel) -> Panel:

@@ -25,7 +25,7 @@ from models.forecasting.bundle import ForecastBundle
 from models.forecasting.fitted_panel import FittedPanel
 from training.assemble import assemble
 from training.executors import Executor
-from training.plan import plan_training
+from training.plan import plan_training, simulated_ids
 from training.report import slices_of
 
 #: ends of the central intervals whose coverage is counted
@@ -99,7 +99,7 @@ def backtest_vintages(
         panels = read(origin)
         if not panels:
             raise NothingToTrainError(f"Nothing was known yet at {origin:%Y-%m-%d}.", "Choose later origins.")
-        plan = plan_training(panels, seed=seed, code="")
+        plan = plan_training(panels, seed=seed, code="", simulated=simulated_ids(infos))
         parts = []
         for part in executor.run(plan):
             parts.append(part)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from features.seasonality import LONG_SEASON
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
-from models.catalogue import FALLBACK, FORECASTERS, LONG_SEASON, expected_error, forecaster, members_for
+from models.catalogue import FALLBACK, FORECASTERS, POOLED, expected_error, forecaster, members_for
 from models.forecasting.combination import Combination
 from models.forecasting.state import ArrayForecaster, join
 from tests.panels import AWKWARD, awkward_panel, seasonal_panel, walk_panel
@@ -17,6 +18,10 @@ from tests.panels import AWKWARD, awkward_panel, seasonal_panel, walk_panel
 HORIZON = 18
 
 every_model = pytest.mark.parametrize("model", [pytest.param(m, id=name) for name, m in FORECASTERS.items()])
+lonely_model = pytest.mark.parametrize(
+    "model", [pytest.param(m, id=name) for name, m in FORECASTERS.items() if name not in POOLED]
+)
+pooled_model = pytest.mark.parametrize("model", [pytest.param(FORECASTERS[name], id=name) for name in POOLED])
 
 
 @every_model
@@ -50,7 +55,16 @@ def test_cut_rows_and_joined_parts_forecast_what_the_whole_does(model: ArrayFore
     if model.name != "last_value":  # which borrows a scale, never a mean, from its neighbours
         np.testing.assert_array_equal(model.fit(panel).take(np.array([4, 1])).forecast(HORIZON).mean, whole[[4, 1]])
     joined = model.with_arrays(join([part.arrays() for part in parts]))
-    np.testing.assert_array_equal(joined.forecast(HORIZON).mean, whole)
+    np.testing.assert_array_equal(
+        joined.forecast(HORIZON).mean, np.concatenate([part.forecast(HORIZON).mean for part in parts])
+    )
+
+
+@lonely_model
+def test_parts_fitted_apart_forecast_what_the_whole_does(model: ArrayForecaster) -> None:
+    panel = seasonal_panel(n=6)
+    parts = [model.fit(panel.take(rows)).forecast(HORIZON).mean for rows in ([0, 1, 2], [3, 4, 5])]
+    np.testing.assert_array_equal(np.concatenate(parts), model.fit(panel).forecast(HORIZON).mean)
 
 
 @every_model
@@ -88,12 +102,21 @@ def test_adding_a_constant_moves_the_level_and_nothing_else(model: ArrayForecast
     panel = walk_panel()
     raised = replace(panel, values=panel.values + 1e9)
     ours, theirs = model.fit(panel).forecast(HORIZON), model.fit(raised).forecast(HORIZON)
-    if np.isfinite(ours.mean).all() and model.name != "deseasonalised":  # whose season is a ratio on positive values
+    if np.isfinite(ours.mean).all() and model.name not in ("deseasonalised", "logged"):  # ratios, on positive values
         np.testing.assert_allclose(theirs.mean - 1e9, ours.mean, atol=0.02)
         np.testing.assert_allclose(theirs.scale, ours.scale, rtol=0.02)
 
 
-@every_model
+@pooled_model
+def test_awkward_neighbours_hardly_move_a_good_series_of_a_pool(model: ArrayForecaster) -> None:
+    good = seasonal_panel(n=6)
+    alone = model.fit(good).forecast(HORIZON)
+    with np.errstate(all="ignore"):
+        together = model.fit(Panel.of([*AWKWARD.values(), *good])).forecast(HORIZON).mean[-6:]
+    assert (np.abs(together - alone.mean) < 2.0 * alone.scale).all()
+
+
+@lonely_model
 def test_awkward_neighbours_do_not_change_a_good_series(model: ArrayForecaster) -> None:
     good = seasonal_panel(n=1)
     alone = model.fit(good).forecast(HORIZON).mean
@@ -108,7 +131,7 @@ def test_a_change_of_unit_changes_only_the_unit(model: ArrayForecaster, make: ob
     panel: Panel = make()  # type: ignore[operator]  # one of the two makers above
     thousand = replace(panel, values=panel.values * 1000.0)
     ours, theirs = model.fit(panel).forecast(HORIZON), model.fit(thousand).forecast(HORIZON)
-    size = np.abs(ours.mean).max()
+    size = np.abs(ours.mean).max(initial=0.0, where=np.isfinite(ours.mean))
     np.testing.assert_allclose(theirs.mean / 1000.0, ours.mean, rtol=1e-3, atol=1e-3 * size)
     np.testing.assert_allclose(theirs.scale / 1000.0, ours.scale, rtol=1e-3)
 

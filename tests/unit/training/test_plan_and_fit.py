@@ -14,7 +14,7 @@ from training.assemble import assemble
 from training.executors import InProcess
 from training.fit import FittedPartition, fit_every, fit_partition
 from training.pipeline import fit_panels, outcomes_of
-from training.plan import PARTITION_SERIES, TrainSpec, plan_training
+from training.plan import PARTITION_SERIES, TrainSpec, plan_training, simulated_ids
 from training.weighing import weigh, without_negligible
 
 SPEC = TrainSpec(key="k", horizon=12, origins=3, seed=0)
@@ -140,11 +140,12 @@ def test_a_fitted_partition_survives_as_arrays() -> None:
     assert again.failure.tolist() == fitted.failure.tolist()
 
 
-def test_partitioning_does_not_change_a_forecast() -> None:
+def test_partitioning_hardly_changes_a_forecast() -> None:
+    """Members that lean on their neighbours have others; they stay within half a percent of the level."""
     panel = seasonal_panel(n=40)
     whole = fit_panels([panel]).predict(panel.ids, 12, [0.5])[0]
     halves = fit_panels([panel.take(range(20)), panel.take(range(20, 40))]).predict(panel.ids, 12, [0.5])[0]
-    np.testing.assert_array_equal(whole, halves)
+    np.testing.assert_allclose(whole, halves, rtol=0.005)
 
 
 def test_measured_coverage_is_near_the_level_on_series_that_follow_the_model() -> None:
@@ -168,7 +169,7 @@ def test_a_series_that_breaks_the_fit_fails_alone_with_its_reason() -> None:
     assert np.flatnonzero(fitted.failure != "").tolist() == [4]
     assert fitted.failure[4] == "The fit broke: ZeroDivisionError: unlucky."
     good = np.delete(fitted.model.forecast(6).mean, 4, axis=0)
-    np.testing.assert_array_equal(good, fit_partition(SPEC, panel).model.forecast(6).mean)
+    np.testing.assert_allclose(good, fit_partition(SPEC, panel).model.forecast(6).mean, rtol=0.02)
 
 
 def test_a_few_values_in_a_desert_fall_back_and_cost_nothing() -> None:
@@ -222,14 +223,14 @@ def test_a_season_that_is_too_short_to_estimate_is_still_followed() -> None:
     assert np.abs(mean[0] - wave[30:]).mean() < 12.0  # a flat line misses by 19
 
 
-def test_real_intervals_learn_nothing_from_simulated_errors() -> None:
+def test_real_forecasts_and_intervals_learn_nothing_from_simulated_series() -> None:
     rng = np.random.default_rng(0)
     calm = [100.0 + np.cumsum(rng.normal(0, 1, 80)) for _ in range(40)]
     wild = [100.0 + np.cumsum(rng.standard_t(1.5, 80) * 30) for _ in range(80)]
     alone = fit_panels([Panel.of(calm)])
     panel = Panel.of([*calm, *wild])
     infos = {n: SeriesInfo(id=n, frequency=panel.freq, unit="1", name=n, simulated=int(n) >= 40) for n in panel.ids}
-    parts = list(InProcess().run(plan_training([panel], seed=0, code="")))
+    parts = list(InProcess().run(plan_training([panel], seed=0, code="", simulated=simulated_ids(infos))))
     both, _ = assemble(parts, infos, vintage=dt.datetime(2026, 1, 1, tzinfo=dt.UTC), provenance={})
     np.testing.assert_array_equal(both.predict(["3"], 12, [0.025])[1], alone.predict(["3"], 12, [0.025])[1])
 

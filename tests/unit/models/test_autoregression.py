@@ -1,0 +1,96 @@
+"""The autoregressions, against statsmodels and against what must not happen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statsmodels.tsa.ar_model import AutoReg
+from statsmodels.tsa.arima_process import ArmaProcess
+
+from industrial_brain.domain.panel import Floats, Panel
+from industrial_brain.domain.periods import Frequency
+from models.forecasting.autoregression import Autoregression, LongAutoregression
+from models.forecasting.logged import Logged
+
+
+def quarters(length: int, seed: int = 0) -> Floats:
+    """Sums of a stationary autoregression with a drift."""
+    normal = np.random.default_rng(seed).standard_normal
+    steps = ArmaProcess([1.0, -0.5, 0.0, 0.0, -0.3], [1.0]).generate_sample(length, distrvs=normal)
+    return np.asarray(np.cumsum(0.4 + steps))
+
+
+def test_on_a_long_series_the_coefficients_are_those_of_statsmodels() -> None:
+    y = quarters(6000)
+    ours = Autoregression().fit(Panel.of([y], freq=Frequency.QUARTERLY))
+    theirs = AutoReg(np.diff(y), lags=5, trend="c").fit()
+    inner = np.cumsum(ours.coefficients[0])[:-1] - 1.0  # back from values to differences
+    np.testing.assert_allclose(inner, theirs.params[1:], atol=0.01)
+    np.testing.assert_allclose(ours.drift[0], theirs.params[0], atol=0.02)
+    np.testing.assert_allclose(ours.sigma[0], np.sqrt(theirs.sigma2), rtol=0.01)
+
+
+def test_the_spread_grows_as_the_responses_to_an_error_say() -> None:
+    ours = Autoregression().fit(Panel.of([quarters(400)], freq=Frequency.QUARTERLY))
+    responses = ArmaProcess(np.append(1.0, -ours.coefficients[0]), [1.0]).arma2ma(20)
+    expected = ours.sigma[0] * np.sqrt(np.cumsum(responses**2))
+    np.testing.assert_allclose(ours.forecast(20).scale[0], expected, rtol=1e-9)
+
+
+def test_a_short_series_does_as_the_long_ones_beside_it_do() -> None:
+    """Eight quarters of a sharp season say little alone; two hundred neighbours know it."""
+    t = np.arange(48)
+    season = 10.0 * np.array([1.0, -2.0, 0.5, 0.5])[t % 4]
+    rng = np.random.default_rng(1)
+    long = [season + np.cumsum(rng.normal(0, 0.5, 48)) for _ in range(40)]
+    short = (season + np.cumsum(rng.normal(0, 0.5, 48)))[40:]
+    alone = Autoregression().fit(Panel.of([short], freq=Frequency.QUARTERLY)).forecast(4).mean[0]
+    beside = Autoregression().fit(Panel.of([*long, short], freq=Frequency.QUARTERLY)).forecast(4).mean[-1]
+    actual = short[-1] + season[:4] - season[-1]
+    assert np.abs(beside - actual).mean() < 0.25 * np.abs(alone - actual).mean()
+
+
+@pytest.mark.parametrize("growth", [1.02, 1.1, 1.5])
+def test_an_explosive_history_is_damped_or_refused(growth: float) -> None:
+    explosive = growth ** np.arange(60.0)
+    ahead = Autoregression().fit(Panel.of([explosive], freq=Frequency.YEARLY)).forecast(200).mean[0]
+    assert np.isfinite(ahead).all() == (growth < 1.2)
+    if np.isfinite(ahead).all():
+        steps = np.diff(ahead)
+        assert steps[-1] < steps[0]
+
+
+def test_logarithms_make_explosive_growth_a_line() -> None:
+    explosive = 1.5 ** np.arange(40.0)
+    ahead = Logged(LongAutoregression()).fit(Panel.of([explosive], freq=Frequency.YEARLY)).forecast(3).mean[0]
+    assert explosive[-1] < ahead[0] < ahead[1] < ahead[2] <= explosive[-1] * 1.5**3
+
+
+def test_series_shorter_than_the_lags_are_not_answered() -> None:
+    fitted = Autoregression().fit(Panel.of([quarters(5), quarters(60)], freq=Frequency.QUARTERLY))
+    mean = fitted.forecast(3).mean
+    assert np.isnan(mean[0]).all()
+    assert np.isfinite(mean[1]).all()
+
+
+def test_lags_of_hours_reach_over_a_week() -> None:
+    t = np.arange(168 * 12)
+    y = 50.0 + 10.0 * np.sin(2 * np.pi * t / 24) + 20.0 * ((t // 24) % 7 >= 5)
+    y = y + np.random.default_rng(0).normal(0, 0.5, len(y))
+    ahead = Autoregression().fit(Panel.of([y[:-168]], freq=Frequency.HOURLY)).forecast(168).mean[0]
+    assert np.abs(ahead - y[-168:]).mean() < 3.0  # the day before misses by more than 5
+
+
+def test_logarithms_leave_the_range_of_the_history_by_its_width_at_most() -> None:
+    growing = np.exp(0.1 * np.arange(30.0))
+    model = Logged(Autoregression()).fit(Panel.of([growing], freq=Frequency.YEARLY))
+    mean = model.forecast(200).mean[0]
+    assert mean[0] > growing[-1]
+    assert mean.max() <= growing[-1] * (growing[-1] / growing[0]) * (1 + 1e-9)
+
+
+def test_logarithms_of_zero_are_not_answered() -> None:
+    panel = Panel.of([np.arange(30.0), np.arange(30.0) + 1.0], freq=Frequency.YEARLY)
+    mean = Logged(Autoregression()).fit(panel).forecast(3).mean
+    assert np.isnan(mean[0]).all()
+    assert np.isfinite(mean[1]).all()
