@@ -18,6 +18,8 @@ ABSURD = 1000.0
 
 #: values below which two steps, to a slip and back, are too many of all steps to tell it by
 FEWEST = 6
+#: how many robust standard deviations from that median are an outlier: what a reader should look at, and a model may learn from
+OUTLYING = 5.0
 
 #: share of a series' values that can be slips, beside one; where more are far out, that is how the series is
 SLIPS = 0.02
@@ -34,6 +36,41 @@ def without_absurd(panel: Panel) -> tuple[Panel, Ordinals]:
     """
     values, counts = _cleaned(panel.values, panel.indptr)
     return replace(panel, values=values), counts
+
+
+def outlying(values: Floats) -> tuple[Ordinals, Floats]:
+    """Places of one series' outliers, and how far each is from the median of its neighbourhood, signed.
+
+    A Hampel filter (Pearson 2002) over `REACH` values to both sides, much milder than `without_absurd`: further out than
+    `OUTLYING` robust standard deviations (1.4826 times the median) of all such distances, and than as many of the steps'.
+    Where most values equal their neighbours, the root mean square takes the place of the robust deviation: one value apart
+    is an outlier there, many are how the series is. Take the season out first. A series needs fourteen values to be judged.
+
+    >>> outlying(np.array([5.0, 6, 5, 7, 5, 6, 50, 5, 6, 7, 5, 6, 7, 5]))[0].tolist()
+    [6]
+    """
+    known = np.flatnonzero(np.isfinite(values))
+    place, distance = _outlying(np.ascontiguousarray(values[known]))
+    return known[place], distance
+
+
+@compiled
+def _outlying(y: Floats) -> tuple[Ordinals, Floats]:
+    n = len(y)
+    if n < 2 * (2 * REACH + 1):
+        return np.empty(0, np.int64), np.empty(0)
+    distance = np.empty(n)
+    for k in range(n):
+        first = max(0, min(k - REACH, n - 2 * REACH - 1))
+        distance[k] = y[k] - np.median(y[first : first + 2 * REACH + 1])
+    steps = np.diff(y)
+    typical = max(np.median(np.abs(distance)), np.median(np.abs(steps - np.median(steps))))
+    if typical <= 1e-12 * np.abs(y).max():
+        typical = np.sqrt(np.mean(distance**2)) / 1.4826
+    if typical <= 0.0:
+        return np.empty(0, np.int64), np.empty(0)
+    place = np.flatnonzero(np.abs(distance) > OUTLYING * 1.4826 * typical)
+    return place, distance[place]
 
 
 @compiled

@@ -49,6 +49,14 @@ def seasonal_shapes(panel: Panel) -> tuple[Kinds, Floats]:
     return _shapes(bridged(panel).values, panel.indptr, panel.start, panel.season)
 
 
+def slotted(panel: Panel, factors: Floats) -> Floats:
+    """The factor of each value's slot: float64, like `panel.values`. `factors` is (n, season), as of `seasonal_shapes`."""
+    series = np.repeat(np.arange(len(panel)), panel.lengths)
+    place = np.arange(len(panel.values)) - np.repeat(panel.indptr[:-1], panel.lengths)
+    found: Floats = factors[series, (panel.start[series] + place) % factors.shape[1]]
+    return found
+
+
 def seems_seasonal(panel: Panel) -> npt.NDArray[np.bool_]:
     """Which series are too short for a seasonal shape, and yet look seasonal: bool (n,).
 

@@ -14,8 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from industrial_brain.domain.errors import InputError, NoModelError
-from industrial_brain.domain.forecasts import ModelVersion
+from industrial_brain.domain.errors import InputError, NoModelError, StateError, UnknownIdError
+from industrial_brain.domain.explanations import Explanation
+from industrial_brain.domain.forecasts import Failed, ModelVersion
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Progress, Registry, no_progress
 from industrial_brain.domain.versions import version_as_of
 from industrial_brain.settings import Settings
@@ -204,6 +205,29 @@ class Brain:
     def bundle(self, version: ModelVersion) -> ForecastBundle:
         """A version's bundle, read."""
         return self._read(version.version)
+
+    def why(self, series: str, horizon: int | None, as_of: dt.datetime | None) -> tuple[Explanation, ModelVersion]:
+        """Why a series' forecast is what it is, by the version that answers.
+
+        Raises:
+            UnknownIdError: there is no such series.
+            NoModelError, HorizonError: as for a forecast.
+            StateError: the version can't forecast this series.
+        """
+        from industrial_brain.storage.listing import peers_of
+        from models.forecasting.explanation import revised_since, with_revisions
+
+        info = self.catalogue.series([series]).get(series)
+        if info is None:
+            raise UnknownIdError(f"There is no series '{series}'.", "Find ids with `brain indicators SEARCH`.")
+        version = self.version_for(as_of)
+        found = self.bundle(version).explain(series, horizon, peers_of(self.catalogue, info))
+        if isinstance(found, Failed):
+            raise StateError(found.reason, "Ask for another series, or train a new version.")
+        known = as_of or self.clock()
+        return with_revisions(
+            found, self.observations.read_vintages(series, known, since=revised_since(found))
+        ), version
 
     @cached_property
     def _unchecked_engine(self) -> Engine:

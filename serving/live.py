@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from industrial_brain.domain.errors import BundleError, NoModelError, UnavailableError
+from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion
 from industrial_brain.domain.protocols import Registry
 from industrial_brain.domain.versions import version_as_of
@@ -25,6 +26,10 @@ class ForecastModel(Protocol):
 
     def forecast(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> list[Forecast | Failed]:
         """One outcome a series, in the order asked. Raises HorizonError and LevelError."""
+        ...
+
+    def explain(self, series: str, horizon: int | None, peers: Sequence[str] | None) -> Explanation | Failed:
+        """Why one series' forecast is what it is. Raises HorizonError."""
         ...
 
 

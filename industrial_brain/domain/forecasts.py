@@ -37,6 +37,32 @@ Outcome = Trained | Failed
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedOverride:
+    """A planner's override, as an answer that it moved names it."""
+
+    id: str
+    series: str
+    author: str
+    reason: str
+    expires_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What planners' overrides did to a forecast.
+
+    Attributes:
+        statistical_mean: the mean without them.
+        held_by: overrides of this series, whose values it has.
+        moved_by: overrides of other series, which it moved with so that sums hold.
+    """
+
+    statistical_mean: tuple[float, ...]
+    held_by: tuple[AppliedOverride, ...] = ()
+    moved_by: tuple[AppliedOverride, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """One series' forecast.
 
@@ -50,6 +76,7 @@ class Forecast:
         weights: the members that answered and the weight of each; they add up to 1.
         reconciliation_delta: what was added to the models' own mean so that parts and wholes add up, one value a period; None
             for a series that is neither part nor whole.
+        judgement: what overrides did; None where none did anything. Means and quantiles hold it already.
     """
 
     series: str
@@ -65,6 +92,7 @@ class Forecast:
     simulated: bool
     weights: Mapping[str, float] = field(default_factory=dict)
     reconciliation_delta: tuple[float, ...] | None = None
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True)

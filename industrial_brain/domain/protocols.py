@@ -144,6 +144,10 @@ class ObservationStore(Protocol):
         """One series, oldest period first, from the period behind ordinal `after` on."""
         ...
 
+    def read_vintages(self, series: str, as_of: dt.datetime, *, since: int | None = None) -> list[Observation]:
+        """Every value published of each period from ordinal `since` on, ordered by period, then by when it became known."""
+        ...
+
     def newest_knowledge(self) -> dt.datetime | None:
         """When the newest stored value became known; None in an empty store."""
         ...

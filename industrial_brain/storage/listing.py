@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from industrial_brain.domain.city import Cluster, Region
+from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.protocols import Catalogue, Page
 
 T = TypeVar("T")
@@ -21,6 +22,23 @@ def all_regions(catalogue: Catalogue) -> dict[str, Region]:
 def all_clusters(catalogue: Catalogue) -> dict[str, Cluster]:
     """Every cluster by code."""
     return {one.code: one for one in _every(lambda after: catalogue.list_clusters(after=after, limit=_PAGE))}
+
+
+def peers_of(catalogue: Catalogue, series: SeriesInfo) -> list[str] | None:
+    """Ids that a planner would compare a series with: of its sector, tier and frequency, itself among them. At most a page.
+
+    None for a series outside the city, of which nothing is known to compare it by.
+    """
+    if series.sector is None:
+        return None
+    alike = catalogue.list_series(
+        sector=series.sector,
+        tier=series.tier,
+        frequency=series.frequency,
+        simulated=series.simulated,
+        limit=_PAGE,
+    )
+    return [one.id for one in alike.items]
 
 
 def _every(listing: Callable[[str | None], Page[T]]) -> Iterator[T]:

@@ -116,6 +116,32 @@ class SqlObservationStore:
                 for row in connection.execute(found)
             ]
 
+    def read_vintages(self, series: str, as_of: dt.datetime, *, since: int | None = None) -> list[Observation]:
+        rows = tables.observation
+        with reading(self._engine) as connection:
+            ((key, _, frequency),) = _named(connection, [series])
+            found = (
+                sa.select(rows.c.period, rows.c.value, rows.c.known_at, tables.source.c.name, tables.source.c.simulated)
+                .join(tables.source)
+                .where(rows.c.series == key, rows.c.known_at <= to_microseconds(as_of))
+                .order_by(rows.c.period, rows.c.known_at)
+            )
+            if since is not None:
+                found = found.where(rows.c.period >= since)
+            published = connection.execute(found).all()
+        first = {row.period: row.known_at for row in reversed(published)}
+        return [
+            Observation(
+                period=frequency.label(row.period),
+                value=row.value,
+                known_at=from_microseconds(row.known_at),
+                source=row.name,
+                simulated=row.simulated,
+                revised=row.known_at > first[row.period],
+            )
+            for row in published
+        ]
+
     def newest_knowledge(self) -> dt.datetime | None:
         with reading(self._engine) as connection:
             newest = connection.scalar(sa.select(sa.func.max(tables.source.c.newest_known_at)))

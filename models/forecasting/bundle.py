@@ -22,12 +22,14 @@ import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.errors import BundleError, HorizonError, LevelError
+from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from models.catalogue import forecaster
 from models.forecasting.calibration import Calibration
 from models.forecasting.combination import Combination
+from models.forecasting.explanation import explain
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure
 from models.forecasting.state import Array
@@ -145,6 +147,20 @@ class ForecastBundle:
                     freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta if moved else None
                 )
         return [answers[i] for i in range(len(series))]
+
+    def explain(
+        self, series: str, horizon: int | None = None, peers: Sequence[str] | None = None
+    ) -> Explanation | Failed:
+        """Why the forecast of one series is what it is; see `models.forecasting.explanation.explain`.
+
+        Raises:
+            HorizonError: it can't be forecast so far.
+        """
+        (answer,) = self.forecast([series], horizon)
+        if isinstance(answer, Failed):
+            return answer
+        freq, row = self._places[series]
+        return explain(self.panels[freq], row, answer, peers)
 
     def _answer(
         self,

@@ -64,6 +64,12 @@ class DampedTrend(ArrayState):
             scale=self.sigma[:, None] * np.sqrt(growth),
         )
 
+    def decompose(self, horizon: int) -> dict[str, Floats]:
+        """`level`, at the end, and `trend`, what the damped trend adds to it."""
+        mean = self.forecast(horizon).mean
+        level = np.broadcast_to(self.state[:, 0, None], mean.shape)
+        return {"level": level, "trend": mean - level}
+
 
 @compiled
 def _profile(y: Floats, alpha: float, beta: float, phi: float) -> tuple[float, float, float]:

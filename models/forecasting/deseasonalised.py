@@ -14,6 +14,7 @@ from features.seasonality import ADDITIVE, MULTIPLICATIVE, seasonal_shapes
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
+from models.forecasting.decomposition import OTHER, SEASON, Decomposable
 from models.forecasting.state import Array, ArrayForecaster, ArrayState, no_rows
 
 _INNER = "inner."
@@ -71,6 +72,17 @@ class Deseasonalised(ArrayState):
         times = np.where((self.kind == MULTIPLICATIVE)[:, None], factors, 1.0)
         plus = np.where((self.kind == ADDITIVE)[:, None], factors, 0.0)
         return Distribution(mean=inner.mean * times + plus, scale=inner.scale * times)
+
+    def decompose(self, horizon: int) -> dict[str, Floats]:
+        """The inner parts, and `season`: what the adjustment adds to them, in the series' unit also where it multiplies."""
+        inner = self.inner.forecast(horizon).mean
+        parts = self.inner.decompose(horizon) if isinstance(self.inner, Decomposable) else {OTHER: inner}
+        return {**parts, SEASON: self.forecast(horizon).mean - inner}
+
+    def past_season(self, panel: Panel) -> Floats:
+        """What the adjustment took out of each value; nothing where there is none."""
+        taken = panel.values - _adjusted(panel, self.factors, self.kind).values
+        return np.nan_to_num(taken)
 
 
 def _adjusted(panel: Panel, factors: Floats, kind: npt.NDArray[np.int8]) -> Panel:

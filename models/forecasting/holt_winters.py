@@ -9,7 +9,7 @@ import numpy as np
 
 from features.compiled import compiled
 from features.gaps import bridged
-from features.seasonality import seasonal_shapes
+from features.seasonality import seasonal_shapes, slotted
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
@@ -72,6 +72,18 @@ class HoltWinters(ArrayState):
         response = alpha * (1.0 + beta * damping) + np.where(steps % season == 0, gamma * (1.0 - alpha), 0.0)
         growth = 1.0 + np.concatenate([np.zeros_like(alpha), np.cumsum(response[:, :-1] ** 2, axis=1)], axis=1)
         return Distribution(mean=mean, scale=self.sigma[:, None] * np.sqrt(growth))
+
+    def decompose(self, horizon: int) -> dict[str, Floats]:
+        """`level` and `season`, as they stand at the end, and `trend`, what the damped trend adds."""
+        mean = self.forecast(horizon).mean
+        slots = (self.last[:, None] + np.arange(1, horizon + 1)[None, :]) % (self.state.shape[1] - 2)
+        level = np.broadcast_to(self.state[:, 0, None], mean.shape)
+        season = np.take_along_axis(self.state[:, 2:], slots, axis=1)
+        return {"level": level, "season": season, "trend": mean - level - season}
+
+    def past_season(self, panel: Panel) -> Floats:
+        """The season as it stands at the end, in every period; earlier ones may have had another."""
+        return slotted(panel, self.state[:, 2:])
 
 
 @compiled

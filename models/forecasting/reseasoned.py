@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
-from industrial_brain.domain.panel import Panel
+import numpy as np
+
+from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.protocols import Covariates, Distribution
+from models.forecasting.decomposition import OTHER, Decomposable, SeasonalAdjuster
 from models.forecasting.state import Array, ArrayForecaster, Rows
 
 
@@ -33,6 +36,17 @@ class Reseasoned:
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
         return self.inner.forecast(horizon, future)
+
+    def decompose(self, horizon: int) -> Mapping[str, Floats]:
+        """The inner forecaster's parts; its season is the longer one."""
+        inner = self.inner
+        return inner.decompose(horizon) if isinstance(inner, Decomposable) else {OTHER: inner.forecast(horizon).mean}
+
+    def past_season(self, panel: Panel) -> Floats:
+        inner = self.inner
+        if isinstance(inner, SeasonalAdjuster):
+            return inner.past_season(replace(panel, season=self.season))
+        return np.zeros_like(panel.values)
 
     def arrays(self) -> dict[str, Array]:
         return self.inner.arrays()

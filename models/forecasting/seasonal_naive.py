@@ -9,6 +9,7 @@ import numpy as np
 
 from features.compiled import compiled
 from features.gaps import bridged
+from features.seasonality import slotted
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
@@ -50,6 +51,21 @@ class SeasonalNaive(ArrayState):
             scale=self.sigma[:, None] * np.sqrt(seasons_ahead)[None, :],
         )
 
+    def decompose(self, horizon: int) -> dict[str, Floats]:
+        """`level`, the last season's mean, and `season`, what its periods differ from it by."""
+        mean = self.forecast(horizon).mean
+        level = np.broadcast_to(self.season_values.mean(axis=1, keepdims=True), mean.shape)
+        return {"level": level, "season": mean - level}
+
+    def past_season(self, panel: Panel) -> Floats:
+        """The last season's shape, in every period."""
+        season = self.season_values.shape[1]
+        shape = self.season_values - self.season_values.mean(axis=1, keepdims=True)
+        slots = (panel.last[:, None] + 1 + np.arange(season)[None, :]) % season
+        by_slot = np.empty_like(shape)
+        np.put_along_axis(by_slot, slots, shape, axis=1)
+        return slotted(panel, by_slot)
+
 
 @dataclass(frozen=True, slots=True)
 class LastValue(ArrayState):
@@ -88,6 +104,10 @@ class LastValue(ArrayState):
             mean=np.repeat(self.level[:, None], horizon, axis=1),
             scale=self.sigma[:, None] * np.sqrt(np.arange(1, horizon + 1))[None, :],
         )
+
+    def decompose(self, horizon: int) -> dict[str, Floats]:
+        """`level`, the last value."""
+        return {"level": self.forecast(horizon).mean}
 
 
 @compiled

@@ -82,6 +82,12 @@ class DynamicOptimisedTheta(ArrayState):
         growth = 1.0 + np.arange(horizon)[None, :] * (self.alpha**2)[:, None]
         return Distribution(mean=steps + self.origin[:, None], scale=self.sigma[:, None] * np.sqrt(growth))
 
+    def decompose(self, horizon: int) -> dict[str, Floats]:
+        """`level`, the smoothed level at the end, and `trend`, what the line adds to it."""
+        mean = self.forecast(horizon).mean
+        level = np.broadcast_to((self.level + self.origin)[:, None], mean.shape)
+        return {"level": level, "trend": mean - level}
+
 
 def _from_origin(panel: Panel) -> tuple[Panel, Floats]:
     """The panel relative to each series' first value, and those values; NaN for an empty series."""

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Depends, Response
 from serving import adhoc
 from serving.bodies import StrictJsonRoute, raw_body
 from serving.deps import LiveDep, ServicesDep, no_parameters
+from serving.explaining import explain
 from serving.forecasting import answer
 from serving.routers.common import problems
 from serving.schemas import AdhocColumns, AdhocRows, AdhocSizes, ForecastsIn, ForecastsOut
+from serving.schemas_explain import ExplainIn, ExplanationOut
 
 router = APIRouter(prefix="/v1", tags=["forecasts"], route_class=StrictJsonRoute, dependencies=[Depends(no_parameters)])
 
@@ -24,6 +26,15 @@ def forecasts(services: ServicesDep, live: LiveDep, question: ForecastsIn) -> Re
     `failed`, with the reason. A filter that nothing matches gets two empty lists.
     """
     return Response(answer(services, live, question), media_type="application/json")
+
+
+@router.post("/forecasts:explain", responses=problems(400, 408, 409, 415))
+def explanation(services: ServicesDep, live: LiveDep, question: ExplainIn) -> ExplanationOut:
+    """Why one series' forecast is what it is: its parts, the models behind it, past errors, and what is odd in the data.
+
+    A series that the version can't forecast is refused, with the reason.
+    """
+    return explain(services, live, question)
 
 
 ADHOC_PATH = "/v1/forecasts:adhoc"

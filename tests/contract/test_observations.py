@@ -195,6 +195,18 @@ def test_observations_are_counted(stores: Stores) -> None:
     assert stores.catalogue.counts()["observations"] == 2
 
 
+def test_vintages_are_every_value_published_of_a_period_oldest_first(store: ObservationStore) -> None:
+    append(store, ("m", 600, 0, 1.0), ("m", 601, 0, 5.0), ("m", 601, 1, 6.0), ("m", 601, 3, 5.0), ("m", 602, 2, 7.0))
+    told = [(one.period, one.value, one.known_at, one.revised) for one in store.read_vintages("m", on(2), since=601)]
+    assert told == [
+        ("2020-02-01", 5.0, on(0), False),
+        ("2020-02-01", 6.0, on(1), True),
+        ("2020-03-01", 7.0, on(2), False),
+    ]
+    with pytest.raises(UnknownIdError):
+        store.read_vintages("nobody", on(2))
+
+
 row = st.tuples(st.sampled_from(["m", "n"]), st.integers(600, 602), st.integers(0, 3), st.sampled_from([1.0, 2.0, 3.0]))
 
 
@@ -216,6 +228,7 @@ def test_any_sequence_of_appends_reads_like_the_plain_model(
         np.testing.assert_equal(values(store, day), values(model, day))
         for name in ("m", "n"):
             assert store.read_one(name, on(day)) == model.read_one(name, on(day))
+            assert store.read_vintages(name, on(day)) == model.read_vintages(name, on(day))
 
 
 def test_two_imports_at_once_neither_lose_nor_double_a_row(engine: sa.Engine) -> None:

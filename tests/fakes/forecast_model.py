@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from industrial_brain.domain.errors import HorizonError
+from industrial_brain.domain.explanations import Explanation, History, MemberEvidence
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
 from industrial_brain.domain.periods import Frequency
 
@@ -43,6 +44,30 @@ class ConstantModel:
         if periods > freq.longest_horizon:
             raise HorizonError(f"{periods} months are too far ahead.", f"Ask for {freq.longest_horizon} at most.")
         return [self._forecast(name, freq, periods, levels) for name in series]
+
+    def explain(self, series: str, horizon: int | None, peers: Sequence[str] | None) -> Explanation | Failed:
+        (answer,) = self.forecast([series], horizon, [80])
+        if isinstance(answer, Failed):
+            return answer
+        return Explanation(
+            series=series,
+            freq=answer.freq,
+            unit=answer.unit,
+            start=answer.start,
+            mean=answer.mean,
+            parts={"level": answer.mean},
+            history=History(answer.start, (), {}),
+            members=(MemberEvidence("constant", 1.0, answer.mean, (None,), "the only one"),),
+            past_errors=(),
+            similar=(),
+            flags=(),
+            method=answer.method,
+            fallback=None,
+            notes=(),
+            words=(f"peers: {peers}",),
+            vintage=self.vintage,
+            simulated=True,
+        )
 
     def _forecast(self, name: str, freq: Frequency, periods: int, levels: Sequence[float]) -> Forecast | Failed:
         if name not in self._constants:

@@ -246,6 +246,23 @@ class FakeObservationStore:
                 )
         return found[:limit]
 
+    def read_vintages(self, series: str, as_of: dt.datetime, *, since: int | None = None) -> list[Observation]:
+        info = self._catalogue.series([series])
+        _require(info, [series])
+        return [
+            Observation(
+                period=info[series].frequency.label(period),
+                value=value,
+                known_at=_EPOCH + dt.timedelta(microseconds=moment),
+                source=self._rows[series][period][moment][1].name,
+                simulated=self._rows[series][period][moment][1].simulated,
+                revised=place > 0,
+            )
+            for period in sorted(self._rows.get(series, {}))
+            if since is None or period >= since
+            for place, (moment, value) in enumerate(self._history(series, period, _micros(as_of)))
+        ]
+
     def newest_knowledge(self) -> dt.datetime | None:
         moments = [moment for cells in self._rows.values() for vintages in cells.values() for moment in vintages]
         newest = max(moments, default=None)

@@ -21,11 +21,13 @@ MATRIX = {
     ("GET", "/v1/indicators/{id}/observations"): OFFICE,
     ("POST", "/v1/forecasts"): OFFICE,
     ("POST", "/v1/forecasts:adhoc"): OFFICE,
+    ("POST", "/v1/forecasts:explain"): OFFICE,
     ("GET", "/v1/models"): OFFICE,
     ("GET", "/v1/models/{version}"): OFFICE,
 }
 GOOD_BODIES = {
     "/v1/forecasts": {"series": ["output:500103"]},
+    "/v1/forecasts:explain": {"series": "output:500103"},
     "/v1/forecasts:adhoc": {"freq": "Y", "sizes": [6], "y": [1, 2, 3, 4, 5, 6]},
 }
 

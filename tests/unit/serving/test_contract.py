@@ -27,6 +27,7 @@ OPERATIONS = [
     ("GET", "/v1/indicators/{id}/observations"),
     ("POST", "/v1/forecasts"),
     ("POST", "/v1/forecasts:adhoc"),
+    ("POST", "/v1/forecasts:explain"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
 ]
