@@ -11,7 +11,7 @@ from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Floats, Panel, concatenate
 from industrial_brain.domain.periods import Frequency
 from models.forecasting.bundle import ForecastBundle
-from models.forecasting.calibration import Calibration, calibrate
+from models.forecasting.calibration import calibrate
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure, reconcile
 from models.forecasting.state import join
@@ -80,12 +80,16 @@ def _fitted_panel(
     simulated = np.array([info.simulated for info in facts])
     seen_below_zero = np.array([bool((y < 0.0).any()) for y in panel])
     standardised = standardise(error, fitted.own_scale)
+    width = np.ones(len(panel))
+    real, width[~simulated] = calibrate(standardised[~simulated])
+    simulated_law, width[simulated] = calibrate(standardised[simulated])
     return FittedPanel(
         panel=panel,
         model=fitted.model,
         structure=structure,
-        real=_calibrated(standardised[~simulated]),
-        simulated_law=_calibrated(standardised[simulated]),
+        real=real,
+        simulated_law=simulated_law,
+        width=width,
         method=fitted.method,
         fallback=fitted.fallback,
         notes=fitted.notes,
@@ -97,7 +101,3 @@ def _fitted_panel(
             tuple(fitted.model.members), fitted.origins, fitted.error, fitted.mase_scale, fitted.weights
         ),
     )
-
-
-def _calibrated(standardised: Floats) -> Calibration:
-    return calibrate(standardised.reshape(-1, standardised.shape[-1]))

@@ -105,7 +105,8 @@ def _coverage(standardised: Floats, simulated: npt.NDArray[np.bool_], level: int
     tail = (1.0 - level / 100.0) / 2.0
     inside = np.full(newest.shape, np.nan)
     for rows in (simulated, ~simulated):  # each is calibrated by its own kind
-        learnt = calibrate(older[rows].reshape(-1, older.shape[-1]))
+        learnt, width = calibrate(older[rows])
         low, high = learnt.at([tail, 1.0 - tail], newest.shape[1]).T
-        inside[rows] = np.where(np.isfinite(newest[rows]), (newest[rows] >= low) & (newest[rows] <= high), np.nan)
+        own = newest[rows] / width[:, None]
+        inside[rows] = np.where(np.isfinite(own), (own >= low) & (own <= high), np.nan)
     return mean_of_present(inside)

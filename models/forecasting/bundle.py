@@ -292,6 +292,7 @@ def _horizon_error(freq: Frequency, horizon: int | None) -> HorizonError | None:
 _TEXT_FIELDS = ("method", "fallback", "notes", "failure", "unit")
 _STRUCTURE_FIELDS = ("whole", "indptr", "parts", "tree")
 _FLAG_FIELDS = ("nonnegative", "simulated")
+_NUMBER_FIELDS = ("width",)
 
 
 def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
@@ -310,7 +311,7 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
         "backtest/error": record.error,
         "backtest/mase_scale": record.mase_scale,
         "backtest/weights": record.weights.astype(np.float32),
-        **{name: getattr(fitted, name) for name in _TEXT_FIELDS + _FLAG_FIELDS},
+        **{name: getattr(fitted, name) for name in _TEXT_FIELDS + _FLAG_FIELDS + _NUMBER_FIELDS},
         **{f"model/{name}": array for name, array in fitted.model.arrays().items()},
     }
 
@@ -338,5 +339,5 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
             mase_scale=archive["backtest/mase_scale"],
             weights=archive["backtest/weights"].astype(np.float64),
         ),
-        **{name: archive[name] for name in _TEXT_FIELDS + _FLAG_FIELDS},
+        **{name: archive[name] for name in _TEXT_FIELDS + _FLAG_FIELDS + _NUMBER_FIELDS},
     )

@@ -63,6 +63,7 @@ class FittedPanel:
         structure: which series are sums of others.
         real, simulated_law: standardised quantiles learnt from the frequency's real series, and from its simulated ones: what
             a simulator gets wrong says nothing of real data.
+        width: float64 (n,), what a series' scale is multiplied with before its law is, by its own errors.
         method, fallback, notes, failure: what is said of each series; empty text for none, notes one a line.
         unit: UCUM. nonnegative: a value below zero is impossible or has never been seen. simulated: from a simulator.
         backtest: for the gate.
@@ -73,6 +74,7 @@ class FittedPanel:
     structure: Structure
     real: Calibration
     simulated_law: Calibration
+    width: Floats
     method: Texts
     fallback: Texts
     notes: Texts
@@ -95,7 +97,7 @@ class FittedPanel:
         floor = np.where(self.nonnegative[rows], 0.0, -np.inf)
         mean = np.maximum(mean, floor[:, None])
         laws = np.stack([law.at(probabilities, horizon) for law in (self.real, self.simulated_law)])
-        scale = self._no_finer_than_the_values(rows, own)
+        scale = self._no_finer_than_the_values(rows, own) * self.width[rows, None]
         quantiles = mean[:, :, None] + scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
         return mean, np.maximum(quantiles, floor[:, None, None]), mean - own.mean
 
