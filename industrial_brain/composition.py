@@ -9,6 +9,7 @@ import datetime as dt
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from industrial_brain.domain.errors import InputError, NoModelError, StateError, UnknownIdError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, ModelVersion
+from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Progress, Registry, no_progress
 from industrial_brain.domain.versions import version_as_of
 from industrial_brain.settings import Settings
@@ -121,6 +123,13 @@ class Brain:
         with ray_cluster(ray_address or self.settings.ray_address) as executor:
             yield executor
 
+    def panels(self, as_of: dt.datetime) -> list[Panel]:
+        """All series as they were known at a moment, with the calendar of this installation's country."""
+        from features.countries import country_calendar
+
+        calendar = country_calendar(self.settings.country)
+        return [replace(panel, calendar=calendar) for panel in self.observations.read_panels(as_of)]
+
     def train_forecasting(
         self,
         executor: Executor,
@@ -143,7 +152,7 @@ class Brain:
                 f"Nothing is known yet as of {vintage:%Y-%m-%d %H:%M}Z.", "Give a moment that has passed, or none."
             )
         return train_forecasting(
-            panels=self.observations.read_panels(vintage),
+            panels=self.panels(vintage),
             infos=self.catalogue.series(),
             vintage=vintage,
             provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
@@ -164,7 +173,7 @@ class Brain:
 
         return backtest_vintages(
             origins,
-            self.observations.read_panels,
+            self.panels,
             self.catalogue.series(),
             now=self.clock(),
             executor=executor,
@@ -178,7 +187,7 @@ class Brain:
         from training.plan import plan_training, simulated_ids
         from training.provenance import code_fingerprint
 
-        panels, simulated = self.observations.read_panels(self.clock()), simulated_ids(self.catalogue.series())
+        panels, simulated = self.panels(self.clock()), simulated_ids(self.catalogue.series())
         plan = plan_training(panels, seed=seed, code=code_fingerprint(), simulated=simulated)
         return data_fingerprint(plan) != champion.tags.get("data")
 

@@ -15,6 +15,7 @@ class Settings(BaseSettings):
         home: folder of everything that is kept here; the other places default to names below it.
         database_url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/NAME`.
         mlflow_uri: MLflow's tracking and registry URI.
+        country: ISO 3166-1 alpha-2 code; its public holidays and working days are those of every series.
         ray_address: a Ray cluster; without one, Ray is started on this machine for each training.
     """
 
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(), description="Folder of everything that is kept here; default: this folder.")
     database_url: str | None = Field(default=None, description="Database; default: sqlite:///HOME/brain.db.")
     mlflow_uri: str | None = Field(default=None, description="MLflow; default: sqlite:///HOME/mlruns/mlflow.db.")
+    country: str = Field(default="CN", description="Country whose calendar all series keep; default: CN.")
     ray_address: str | None = Field(default=None, description="Ray cluster; default: Ray on this machine.")
 
     @property

@@ -10,6 +10,7 @@ from industrial_brain.domain.periods import Frequency
 from models.forecasting.autoregression import Autoregression, LongAutoregression
 from models.forecasting.damped_trend import DampedTrend
 from models.forecasting.deseasonalised import Deseasonalised
+from models.forecasting.dynamic_regression import DynamicRegression
 from models.forecasting.holt_winters import HoltWinters
 from models.forecasting.logged import Logged
 from models.forecasting.reseasoned import Reseasoned
@@ -25,6 +26,7 @@ FORECASTERS: Mapping[str, ArrayForecaster] = MappingProxyType(
         "holt_winters": HoltWinters(),
         "autoregression": Autoregression(),
         "log_autoregression": Logged(LongAutoregression()),
+        "regression": DynamicRegression(),
         "seasonal_naive": SeasonalNaive(),
         "last_value": LastValue(),
     }
@@ -46,6 +48,7 @@ EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
         "seasonal_naive": 1.3,
         "autoregression": 1.0,
         "log_autoregression": 1.0,
+        "regression": 1.0,
     }
 )
 
@@ -54,6 +57,9 @@ ONE_SEASON = ("theta", "damped_trend", "holt_winters", "seasonal_naive")
 
 #: members whose parameters lean on the series that are fitted beside one
 POOLED = ("autoregression", "log_autoregression")
+
+#: frequencies that the regression on calendar and covariates answers for
+REGRESSED = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY, Frequency.QUARTERLY)
 
 
 def forecaster(name: str) -> ArrayForecaster:
@@ -65,6 +71,8 @@ def forecaster(name: str) -> ArrayForecaster:
 def members_for(freq: Frequency, season: int) -> tuple[str, ...]:
     """Names of the ensemble's members for panels of this frequency and season, and of the fallback, which is the last."""
     members = [name for name in EXPECTED_ERROR if season > 1 or name != "holt_winters"]
+    if freq not in REGRESSED:
+        members.remove("regression")
     longer = LONG_SEASON.get(freq, 0)
     if longer > season:
         members += [f"{name}@{longer}" for name in ONE_SEASON]

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from features.countries import country_calendar
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 
 
 def seasonal_panel(n: int = 12, months: int = 72, seed: int = 0) -> Panel:
-    """Monthly series with a trend, a multiplicative season and noise; all positive."""
+    """Monthly series with a trend, a multiplicative season and noise; all positive. Of a country: every model answers."""
     rng = np.random.default_rng(seed)
     t = np.arange(months)
     season = 1.0 + 0.2 * np.sin(2 * np.pi * t / 12)
-    return Panel.of([(100.0 + rng.normal(0.5, 0.3) * t) * season + rng.normal(0, 2.0, months) for _ in range(n)])
+    panel = Panel.of([(100.0 + rng.normal(0.5, 0.3) * t) * season + rng.normal(0, 2.0, months) for _ in range(n)])
+    return replace(panel, calendar=country_calendar("CN"))
 
 
 def walk_panel(n: int = 12, months: int = 72, seed: int = 0) -> Panel:
     """Monthly random walks with drift, no season; any sign."""
     rng = np.random.default_rng(seed)
-    return Panel.of([np.cumsum(rng.normal(0.2, 1.0, months)) for _ in range(n)])
+    panel = Panel.of([np.cumsum(rng.normal(0.2, 1.0, months)) for _ in range(n)])
+    return replace(panel, calendar=country_calendar("CN"))
 
 
 #: series that break forecasters, by what is wrong with them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,7 +97,8 @@ def _without_deserts(panel: Panel) -> Panel:
         return panel
     pieces = [y[len(y) - n :] for y, n in zip(panel, kept, strict=True)]
     start = panel.last - kept + 1
-    return Panel.of(pieces, freq=panel.freq, ids=panel.ids, start=start.tolist(), season=panel.season)
+    shorter = Panel.of(pieces, freq=panel.freq, ids=panel.ids, start=start.tolist(), season=panel.season)
+    return replace(shorter, calendar=panel.calendar, covariates=panel.covariates)
 
 
 def _cuts(panel: Panel) -> list[range]:
@@ -114,6 +115,14 @@ def _cuts(panel: Panel) -> list[range]:
 def _fingerprint(panel: Panel, horizon: int, origins: int, seed: int, code: str) -> str:
     digest = hashlib.sha256(f"{panel.freq}|{panel.season}|{horizon}|{origins}|{seed}|{code}|".encode())
     digest.update("\n".join(panel.ids).encode())
-    for array in (panel.values, panel.indptr, panel.start):
+    arrays = [panel.values, panel.indptr, panel.start]
+    if panel.calendar is not None:
+        digest.update(f"|{panel.calendar.country}|{panel.calendar.weekend}".encode())
+        arrays += [panel.calendar.holidays, panel.calendar.workdays, panel.calendar.festivals]
+    if panel.covariates is not None:
+        linked = panel.covariates
+        digest.update(f"|{linked.names}|{linked.knowledge}".encode())
+        arrays += [linked.values, linked.indptr, linked.start, linked.reads, linked.lead]
+    for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

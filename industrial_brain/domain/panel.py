@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from industrial_brain.domain.calendar import Calendar
+from industrial_brain.domain.covariates import PanelCovariates, joined
 from industrial_brain.domain.periods import Frequency, Ordinals
 
 Floats = npt.NDArray[np.float64]
@@ -24,6 +26,8 @@ class Panel:
         indptr: int64, `n + 1` offsets into `values`.
         start: int64, `n` ordinals of the first period.
         season: periods in the main season.
+        calendar: of the country that the series are from; None where dates mean nothing.
+        covariates: what the series depend on, or None.
     """
 
     ids: tuple[str, ...]
@@ -32,6 +36,8 @@ class Panel:
     indptr: Ordinals
     start: Ordinals
     season: int
+    calendar: Calendar | None = None
+    covariates: PanelCovariates | None = None
 
     def __post_init__(self) -> None:
         if len(self.indptr) != len(self.ids) + 1 or len(self.start) != len(self.ids):
@@ -94,14 +100,19 @@ class Panel:
             indptr=indptr,
             start=self.start[rows],
             season=self.season,
+            calendar=self.calendar,
+            covariates=None if self.covariates is None else self.covariates.take(rows),
         )
 
     def without_last(self, periods: int) -> Panel:
-        """Each series without its last `periods` periods, as at an earlier origin. Short series become empty."""
+        """Each series without its last `periods` periods, as at an earlier origin. Short series become empty.
+
+        Covariates stay: what may be read of them depends on where a series ends.
+        """
         lengths = np.maximum(self.lengths - periods, 0)
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         positions = np.arange(indptr[-1]) + np.repeat(self.indptr[:-1] - indptr[:-1], lengths)
-        return Panel(self.ids, self.freq, self.values[positions], indptr, self.start, self.season)
+        return replace(self, values=self.values[positions], indptr=indptr)
 
 
 def concatenate(panels: Sequence[Panel]) -> Panel:
@@ -117,4 +128,13 @@ def concatenate(panels: Sequence[Panel]) -> Panel:
         indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         start=np.concatenate([p.start for p in panels]),
         season=first.season,
+        calendar=first.calendar,
+        covariates=_joined([p.covariates for p in panels]),
     )
+
+
+def _joined(parts: Sequence[PanelCovariates | None]) -> PanelCovariates | None:
+    there = [part for part in parts if part is not None]
+    if len(there) not in (0, len(parts)):
+        raise ValueError("panels with and without covariates can't be joined")
+    return joined(there) if there else None

@@ -21,6 +21,8 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from industrial_brain.domain.calendar import Calendar
+from industrial_brain.domain.covariates import Knowledge, PanelCovariates
 from industrial_brain.domain.errors import BundleError, HorizonError, LevelError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
@@ -302,6 +304,7 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
         "panel/values": panel.values,
         "panel/indptr": panel.indptr,
         "panel/start": panel.start,
+        **_surroundings(panel),
         **{f"structure/{name}": getattr(fitted.structure, name) for name in _STRUCTURE_FIELDS},
         "real/quantiles": fitted.real.quantiles,
         "real/errors": np.array(fitted.real.errors),
@@ -327,6 +330,8 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
             indptr=archive["panel/indptr"],
             start=archive["panel/start"],
             season=facts["season"],
+            calendar=_calendar(archive),
+            covariates=_covariates(archive),
         ),
         model=unfitted.with_arrays(model),
         structure=Structure(**{name: archive[f"structure/{name}"] for name in _STRUCTURE_FIELDS}),
@@ -340,4 +345,41 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
             weights=archive["backtest/weights"].astype(np.float64),
         ),
         **{name: archive[name] for name in _TEXT_FIELDS + _FLAG_FIELDS + _NUMBER_FIELDS},
+    )
+
+
+_CALENDAR_FIELDS = ("holidays", "workdays", "festivals")
+_COVARIATE_FIELDS = ("values", "indptr", "start", "reads", "lead")
+
+
+def _surroundings(panel: Panel) -> dict[str, Array]:
+    """The calendar and the covariates of a panel, where it has any."""
+    arrays: dict[str, Array] = {}
+    if panel.calendar is not None:
+        arrays |= {f"calendar/{name}": getattr(panel.calendar, name) for name in _CALENDAR_FIELDS}
+        arrays["calendar/country"] = np.array(panel.calendar.country, dtype=np.str_)
+        arrays["calendar/weekend"] = np.array(panel.calendar.weekend, dtype=np.int64)
+    if panel.covariates is not None:
+        arrays |= {f"covariates/{name}": getattr(panel.covariates, name) for name in _COVARIATE_FIELDS}
+        arrays["covariates/names"] = np.array(panel.covariates.names, dtype=np.str_)
+        arrays["covariates/knowledge"] = np.array([str(kind) for kind in panel.covariates.knowledge], dtype=np.str_)
+    return arrays
+
+
+def _calendar(archive: Mapping[str, Array]) -> Calendar | None:
+    if "calendar/country" not in archive:
+        return None
+    days = {name: archive[f"calendar/{name}"] for name in _CALENDAR_FIELDS}
+    return Calendar(
+        str(archive["calendar/country"]), **days, weekend=tuple(int(day) for day in archive["calendar/weekend"])
+    )
+
+
+def _covariates(archive: Mapping[str, Array]) -> PanelCovariates | None:
+    if "covariates/names" not in archive:
+        return None
+    return PanelCovariates(
+        names=tuple(archive["covariates/names"].tolist()),
+        knowledge=tuple(Knowledge(text) for text in archive["covariates/knowledge"].tolist()),
+        **{name: archive[f"covariates/{name}"] for name in _COVARIATE_FIELDS},
     )
