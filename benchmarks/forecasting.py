@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from benchmarks.day_ahead import measure_day_ahead, read_day_ahead
 from benchmarks.forecasting_scores import COMPARED, METRICS
 from benchmarks.forecasting_sets import read_forecasting_set
 from benchmarks.machine import describe_machine, describe_versions
@@ -38,6 +39,7 @@ def run_forecasting(
     markdown: bool = False,
     console: Console | None = None,
     ours: Method = brain,
+    day_ahead: bool = True,
 ) -> BenchmarkTable:
     """Measure, print one table to `console` (as Markdown, on request) and return it. Progress goes to standard error.
 
@@ -47,6 +49,7 @@ def run_forecasting(
         slow_peers: run AutoARIMA too, on a frozen sample of 100 series a set; every method is then scored on it as well.
         origins: rolling origins, one horizon apart; by default 1 for official test parts and 3 for others.
         json_file: where to write the figures; rewritten after each set, so that an interrupted run leaves what it had.
+        day_ahead: forecast sets with an operator's forecasts one day ahead, too, over a year; a minute or two a set.
         predictions: folder for `forecasting_SET.parquet`, what the scores of the last origin come from.
 
     Raises `FileFormatError` for a malformed set, `InputError` for arguments that make no sense, and `UnavailableError`
@@ -59,6 +62,7 @@ def run_forecasting(
     if peers or slow_peers:
         require_peers()
     sets = [read_forecasting_set(directory.resolve()) for directory in directories]
+    daily = {d.name: found for d in directories if day_ahead and (found := read_day_ahead(d.resolve())) is not None}
     twice = [name for name, times in Counter(one.name for one in sets).items() if times > 1]
     if twice:
         raise InputError(f"Two folders are named {twice[0]}.", "Give each set a name of its own.")
@@ -72,6 +76,9 @@ def run_forecasting(
             if ours is brain:
                 methods = {**methods, OURS: partial(brain, hierarchy=one.hierarchy)}
             result = measure_set(one, methods, origins or (1 if one.official else DEFAULT_ORIGINS), bar)
+            if one.name in daily:
+                rows, notes = measure_day_ahead(daily[one.name], bar)
+                result = replace(result, rows=result.rows + rows, notes=result.notes + notes)
             results.append(result)
             table = replace(
                 table,

@@ -31,6 +31,9 @@ def forecasting(
     origins: Annotated[
         int | None, typer.Option(help="Rolling origins, a horizon apart; default: 1 for official test parts, else 3.")
     ] = None,
+    day_ahead: Annotated[
+        bool, typer.Option("--day-ahead/--no-day-ahead", help="Beside an operator's forecasts, where a set has them.")
+    ] = True,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Folder for what the scores come from.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
@@ -50,6 +53,7 @@ def forecasting(
         predictions=predictions,
         markdown=markdown,
         console=out,
+        day_ahead=day_ahead,
     )
 
 
