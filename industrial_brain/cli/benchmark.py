@@ -14,6 +14,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure the shipped pipeline on your data, beside its peers.", no_args_is_help=True)
     group.callback()(_group)
     group.command("forecasting")(forecasting)
+    group.command("targeting")(targeting)
     group.command("growth")(growth)
     app.add_typer(group, name="benchmark")
 
@@ -55,6 +56,21 @@ def forecasting(
         console=out,
         day_ahead=day_ahead,
     )
+
+
+def targeting(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Sets to measure on, a folder each.")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Folder for what the scores come from.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Whether our ranking of targets would have been right, beside every baseline, on regions x activities x years.
+
+    Example: `brain benchmark targeting data/targeting/us_state_industry`
+    """
+    from benchmarks.targeting import run_targeting
+
+    run_targeting(folders, json_file=json_file, predictions=predictions, markdown=markdown, console=out)
 
 
 def growth(

@@ -1,0 +1,1 @@
+"""Training the ranker of targets: windows, baselines, scores, the gate, and the run."""
