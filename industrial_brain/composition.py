@@ -212,7 +212,7 @@ class Brain:
         return version_as_of(self.registry.history(), as_of)
 
     def bundle(self, version: ModelVersion) -> ForecastBundle:
-        """A version's bundle, read."""
+        """A version's bundle, as it was trained."""
         return self._read(version.version)
 
     def why(self, series: str, horizon: int | None, as_of: dt.datetime | None) -> tuple[Explanation, ModelVersion]:
@@ -230,13 +230,19 @@ class Brain:
         if info is None:
             raise UnknownIdError(f"There is no series '{series}'.", "Find ids with `brain indicators SEARCH`.")
         version = self.version_for(as_of)
-        found = self.bundle(version).explain(series, horizon, peers_of(self.catalogue, info))
+        found = self.updated_bundle(version, as_of).explain(series, horizon, peers_of(self.catalogue, info))
         if isinstance(found, Failed):
             raise StateError(found.reason, "Ask for another series, or train a new version.")
         known = as_of or self.clock()
         return with_revisions(
             found, self.observations.read_vintages(series, known, since=revised_since(found))
         ), version
+
+    def updated_bundle(self, version: ModelVersion, as_of: dt.datetime | None) -> ForecastBundle:
+        """A version's bundle whose states have seen all that was known at `as_of` (now, without one), and nothing later."""
+        bundle = self._read(version.version)
+        moment = max(as_of or self.clock(), bundle.vintage)
+        return bundle.updated(self.observations.read_panels(moment), moment)
 
     @cached_property
     def _unchecked_engine(self) -> Engine:

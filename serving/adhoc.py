@@ -49,7 +49,10 @@ def answer(body: bytes, now: dt.datetime, read_periods: PeriodReader) -> bytes:
     outcomes = fit_panels([panel]).forecast(panel.ids, question.horizon, question.levels)
     if isinstance(question, AdhocSizes):
         outcomes = list(_in_steps(outcomes, panel))
-    return write_answer([replace(one, vintage=now) if isinstance(one, Forecast) else one for one in outcomes], MODEL)
+    return write_answer(
+        [replace(one, vintage=now, parameters_vintage=None) if isinstance(one, Forecast) else one for one in outcomes],
+        MODEL,
+    )
 
 
 _Question = AdhocRows | AdhocColumns | AdhocSizes

@@ -37,7 +37,12 @@ def create_app(services: Services) -> FastAPI:
     Several apps may live in one process: they share nothing but the services given to them.
     """
     live = LiveModels(
-        services.registry, services.load_bundle, poll_seconds=services.poll_seconds, kept=services.versions_kept
+        services.registry,
+        services.load_bundle,
+        services.observations,
+        services.clock,
+        poll_seconds=services.poll_seconds,
+        kept=services.versions_kept,
     )
     metrics = Metrics(live)
     keyring = Keyring(services.keys, services.key_seconds, services.monotonic)

@@ -123,6 +123,7 @@ def _record(forecast: Forecast, model: Mapping[str, object]) -> dict[str, object
         "notes": forecast.notes,
         "model": model,
         "vintage": forecast.vintage,
+        "parameters_vintage": forecast.parameters_vintage,
         "simulated": forecast.simulated,
     }
 

@@ -279,6 +279,9 @@ class ForecastOut(_Out):
     notes: list[str] = Field(description="Treatments that a reader should know of.")
     model: ModelName
     vintage: Moment = Field(description="The model saw nothing that became known later.")
+    parameters_vintage: Moment | None = Field(
+        description="What the model had seen when it was trained; newer observations moved its states on. Null for ad-hoc."
+    )
     simulated: bool
 
 

@@ -45,7 +45,13 @@ class FittedFile:
                 raise UnknownIdError(f"There is no series '{name}' in {self.name}.", "Leave out the ids to get all.")
         infos = self.wired.catalogue.series()
         return [
-            replace(one, vintage=self.vintage, unit=infos[one.series].unit, simulated=infos[one.series].simulated)
+            replace(
+                one,
+                vintage=self.vintage,
+                parameters_vintage=None,
+                unit=infos[one.series].unit,
+                simulated=infos[one.series].simulated,
+            )
             if isinstance(one, Forecast)
             else one
             for one in self.bundle.forecast(series or self.bundle.series, horizon, levels)

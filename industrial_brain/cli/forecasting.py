@@ -114,6 +114,9 @@ def forecast(
         Frequency | None, typer.Option(help="With --csv: frequency of the series; default: as their dates have it.")
     ] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help="With --csv: write the forecasts to this CSV.")] = None,
+    update: Annotated[
+        bool, typer.Option("--update/--no-update", help="Go on from the newest observations, or from the training's.")
+    ] = True,
 ) -> None:
     """Forecast series from the champion, or from the version that answers as of a date; or a file's, without any version.
 
@@ -138,8 +141,10 @@ def forecast(
     for name in series:
         if name not in known:
             raise UnknownIdError(f"There is no series '{name}'.", "Find ids with `brain indicators SEARCH`.")
-    version = wired.version_for(moment(as_of) if as_of else None)
-    answers = wired.bundle(version).forecast(series, horizon, level or [80, 95])
+    then = moment(as_of) if as_of else None
+    version = wired.version_for(then)
+    bundle = wired.updated_bundle(version, then) if update else wired.bundle(version)
+    answers = bundle.forecast(series, horizon, level or [80, 95])
     if as_json:
         out.print_json(
             json.dumps({"model": {"name": version.name, "version": version.version}, "answers": _plain(answers)})
@@ -223,7 +228,9 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion 
     out.print(shown)
     by = ", ".join(f"{name} {weight:.0%}" for name, weight in answer.weights.items())
     model = f"version {version.version} of {version.name}" if version else "fitted on the spot"
-    out.print(f"By {by}; {model}, on what was known at {written(answer.vintage)}.", soft_wrap=True)
+    trained = answer.parameters_vintage
+    since = f" (trained on what was known at {written(trained)})" if trained and trained != answer.vintage else ""
+    out.print(f"By {by}; {model}, on what was known at {written(answer.vintage)}{since}.", soft_wrap=True)
     for line in ([f"Fallback: {answer.fallback}"] if answer.fallback else []) + [f"Note: {n}" for n in answer.notes]:
         out.print(line, style="yellow", soft_wrap=True)
 
@@ -285,6 +292,10 @@ def _plain(answers: Sequence[Forecast | Failed]) -> list[dict[str, object]]:
     return [
         {"series": a.series, "reason": a.reason}
         if isinstance(a, Failed)
-        else {**asdict(a), "vintage": a.vintage.isoformat()}
+        else {
+            **asdict(a),
+            "vintage": a.vintage.isoformat(),
+            "parameters_vintage": a.parameters_vintage.isoformat() if a.parameters_vintage else None,
+        }
         for a in answers
     ]

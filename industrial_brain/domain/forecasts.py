@@ -71,12 +71,13 @@ class Forecast:
         mean: one value a period, in `unit`.
         quantiles: probability as text (`"0.025"`) to one value a period; never crossing.
         method, fallback, notes: as in `Trained`.
-        vintage: the moment up to which the model had seen data.
+        vintage: the moment up to which the model's states had seen data.
         simulated: whether the series comes from a simulator.
         weights: the members that answered and the weight of each; they add up to 1.
         reconciliation_delta: what was added to the models' own mean so that parts and wholes add up, one value a period; None
             for a series that is neither part nor whole.
         judgement: what overrides did; None where none did anything. Means and quantiles hold it already.
+        parameters_vintage: the moment up to which data was known when the model was trained; None where it is not a version's.
     """
 
     series: str
@@ -93,6 +94,7 @@ class Forecast:
     weights: Mapping[str, float] = field(default_factory=dict)
     reconciliation_delta: tuple[float, ...] | None = None
     judgement: Judgement | None = None
+    parameters_vintage: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

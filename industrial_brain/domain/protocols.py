@@ -148,6 +148,14 @@ class ObservationStore(Protocol):
         """Every value published of each period from ordinal `since` on, ordered by period, then by when it became known."""
         ...
 
+    def revision(self) -> int:
+        """A number that rises with every append that stores something, whenever that became known."""
+        ...
+
+    def changed_since(self, revision: int) -> list[str]:
+        """Ids of the series that have got values since then, in order."""
+        ...
+
     def newest_knowledge(self) -> dt.datetime | None:
         """When the newest stored value became known; None in an empty store."""
         ...

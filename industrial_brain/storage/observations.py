@@ -69,6 +69,7 @@ class SqlObservationStore:
             if new.any():
                 rows = offered.take(np.flatnonzero(new))
                 _insert(connection, rows, _source_key(connection, source, int(rows.known_at.max())))
+                _mark_changed(connection, np.unique(rows.series))
         return verdicts
 
     def read_panels(self, as_of: dt.datetime, series: Sequence[str] | None = None) -> list[Panel]:
@@ -141,6 +142,16 @@ class SqlObservationStore:
             )
             for row in published
         ]
+
+    def revision(self) -> int:
+        with reading(self._engine) as connection:
+            return _revision(connection)
+
+    def changed_since(self, revision: int) -> list[str]:
+        table = tables.series
+        with reading(self._engine) as connection:
+            changed = sa.select(table.c.id).where(table.c.revision > revision).order_by(table.c.id)
+            return list(connection.scalars(changed))
 
     def newest_knowledge(self) -> dt.datetime | None:
         with reading(self._engine) as connection:
@@ -219,6 +230,17 @@ def _load(connection: sa.Connection, table: sa.Table, columns: Sequence[Sequence
         connection.exec_driver_sql(
             f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(zip(*columns, strict=True))
         )
+
+
+def _revision(connection: sa.Connection) -> int:
+    return connection.scalar(sa.select(sa.func.max(tables.series.c.revision))) or 0
+
+
+def _mark_changed(connection: sa.Connection, keys: Ordinals) -> None:
+    """Give these series the next revision. Writers take turns, so no two appends share one."""
+    table, following = tables.series, _revision(connection) + 1
+    for some in batches(keys.tolist()):
+        connection.execute(sa.update(table).where(table.c.key.in_(some)).values(revision=following))
 
 
 def _source_key(connection: sa.Connection, source: Source, newest: int) -> int:

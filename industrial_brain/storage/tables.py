@@ -97,7 +97,8 @@ site = sa.Table(
     sa.ForeignKeyConstraint(["parent"], ["site.id"], deferrable=True, initially="DEFERRED"),
 )
 
-#: `key` stands for the id in every observation: 4 bytes instead of some 20
+#: `key` stands for the id in every observation: 4 bytes instead of some 20. `revision` is of the last append that stored
+#: one of its values; it spares those who follow the store a scan of all observations
 series = sa.Table(
     "series",
     metadata,
@@ -115,6 +116,7 @@ series = sa.Table(
     sa.Column("nonnegative", sa.Boolean, nullable=False),
     sa.Column("simulated", sa.Boolean, nullable=False),
     sa.Column("search", sa.String, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0", index=True),
 )
 
 #: `newest_known_at` spares a scan of all observations

@@ -12,8 +12,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 from zipfile import BadZipFile
@@ -35,6 +35,7 @@ from models.forecasting.explanation import explain
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure
 from models.forecasting.state import Array
+from models.forecasting.updating import updated_panel
 
 #: raised when the files change in a way that older code can't read
 SCHEMA = 3
@@ -56,6 +57,10 @@ _DAMAGE = (
 )
 
 
+def _as_it_is(fitted: FittedPanel, updated: FittedPanel) -> FittedPanel:
+    return updated
+
+
 @dataclass(frozen=True, slots=True)
 class ForecastBundle:
     """All series of one version. Immutable, and safe to share between threads.
@@ -64,11 +69,13 @@ class ForecastBundle:
         vintage: the moment up to which data was known (UTC).
         panels: a fitted panel a frequency.
         provenance: what the training run recorded of itself.
+        trained_on: the vintage that it was trained on, where it has been `updated` since.
     """
 
     vintage: dt.datetime
     panels: Mapping[Frequency, FittedPanel]
     provenance: Mapping[str, str] = field(default_factory=dict)
+    trained_on: dt.datetime | None = None
     _places: Mapping[str, tuple[Frequency, int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +85,41 @@ class ForecastBundle:
     @property
     def series(self) -> tuple[str, ...]:
         return tuple(self._places)
+
+    @property
+    def parameters_vintage(self) -> dt.datetime:
+        """The moment up to which data was known when parameters, weights and calibration were estimated."""
+        return self.trained_on or self.vintage
+
+    def updated(
+        self,
+        panels: Iterable[Panel],
+        vintage: dt.datetime,
+        recalibrate: Callable[[FittedPanel, FittedPanel], FittedPanel] = _as_it_is,
+    ) -> Self:
+        """This bundle after newer observations (itself, without any): states have seen them, nothing is estimated anew.
+
+        Series that it does not know stay unknown, and series that could not be fitted stay so. See `updating.updated_panel`.
+
+        Args:
+            panels: whole histories as they were known at `vintage`.
+            vintage: not before this bundle's own, or states would unlearn what they know.
+            recalibrate: given a panel as it was fitted and as it is updated, may change the updated one's calibration.
+
+        Raises:
+            ValueError: `vintage` is older than the bundle's.
+        """
+        if vintage < self.vintage:
+            raise ValueError(f"a bundle of {self.vintage} can't go back to {vintage}")
+        fitted = dict(self.panels)
+        for panel in panels:
+            before = fitted.get(panel.freq)
+            if before is not None:
+                after = updated_panel(before, panel)
+                fitted[panel.freq] = before if after is before else recalibrate(before, after)
+        if all(fitted[freq] is panel for freq, panel in self.panels.items()):
+            return self  # so its vintage stays: there is nothing newer that it has seen
+        return replace(self, panels=fitted, vintage=vintage, trained_on=self.parameters_vintage)
 
     def __contains__(self, series: object) -> bool:
         return series in self._places
@@ -187,6 +229,7 @@ class ForecastBundle:
             fallback=str(fitted.fallback[row]) or None,
             notes=tuple(str(fitted.notes[row]).splitlines()),
             vintage=self.vintage,
+            parameters_vintage=self.parameters_vintage,
             simulated=bool(fitted.simulated[row]),
             weights={
                 member: round(float(weight), 4)
@@ -217,6 +260,7 @@ class ForecastBundle:
             "schema": SCHEMA,
             "area": "forecasting",
             "vintage": self.vintage.isoformat(),
+            "parameters_vintage": self.parameters_vintage.isoformat(),
             "provenance": dict(self.provenance),
             "frequencies": {
                 str(freq): {
@@ -256,11 +300,12 @@ class ForecastBundle:
                 with (folder / f"{freq}.npz").open("rb") as file, np.load(file, allow_pickle=False) as archive:
                     panels[freq] = _from_arrays(freq, facts, archive)
             vintage = dt.datetime.fromisoformat(manifest["vintage"])
+            trained_on = dt.datetime.fromisoformat(manifest.get("parameters_vintage", manifest["vintage"]))
         except _DAMAGE as error:
             raise BundleError(
                 f"The bundle in {folder} is damaged: {type(error).__name__}: {error}.", "Train a new version."
             ) from error
-        return cls(vintage=vintage, panels=panels, provenance=provenance)
+        return cls(vintage=vintage, panels=panels, provenance=provenance, trained_on=trained_on)
 
 
 def _probabilities(levels: Sequence[float]) -> list[float]:

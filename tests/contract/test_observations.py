@@ -141,6 +141,25 @@ def test_there_is_one_panel_a_frequency_with_ids_in_order(store: ObservationStor
     assert [panel.ids for panel in store.read_panels(on(0), ["n"])] == [("n",)]
 
 
+def test_series_that_changed_since_a_revision_are_named(store: ObservationStore) -> None:
+    append(store, ("m", 600, 5, 1.0), ("n", 600, 5, 1.0))
+    before = store.revision()
+    assert store.changed_since(before) == []
+    append(store, ("n", 601, 5, 1.0), ("m", 600, 9, 1.0))  # the latter is a duplicate
+    assert store.changed_since(before) == ["n"]
+    assert store.changed_since(before - 1) == ["m", "n"]
+
+
+def test_the_revision_rises_with_every_stored_value_however_old_and_with_no_other(store: ObservationStore) -> None:
+    before = store.revision()
+    append(store, ("m", 600, 5, 1.0))
+    first = store.revision()
+    append(store, ("m", 599, 0, 1.0))  # known earlier, filed later
+    second = store.revision()
+    append(store, ("m", 600, 9, 1.0))  # a duplicate
+    assert before < first < second == store.revision()
+
+
 def test_nothing_is_known_before_the_first_value(store: ObservationStore) -> None:
     assert store.newest_knowledge() is None
     append(store, ("m", 600, 5, 1.0))

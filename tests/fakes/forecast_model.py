@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from industrial_brain.domain.errors import HorizonError
 from industrial_brain.domain.explanations import Explanation, History, MemberEvidence
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
+from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 
 _FILE = "constants.json"
+
+#: ordinal of the last month that constants already account for: the last of `SmallCity`, February 2026
+LEARNT = 673
 
 
 def write_constants(folder: Path, vintage: dt.datetime, constants: Mapping[str, float]) -> Path:
@@ -25,14 +29,28 @@ def write_constants(folder: Path, vintage: dt.datetime, constants: Mapping[str, 
 class ConstantModel:
     """Every period of a series is forecast at its constant, with intervals of one unit on each side."""
 
-    def __init__(self, vintage: dt.datetime, constants: Mapping[str, float]) -> None:
+    def __init__(
+        self, vintage: dt.datetime, constants: Mapping[str, float], trained_on: dt.datetime | None = None
+    ) -> None:
         self.vintage = vintage
+        self._trained_on = trained_on or vintage
         self._constants = constants
 
     @classmethod
     def read(cls, path: Path) -> ConstantModel:
         found = json.loads((path / _FILE).read_text())
         return cls(dt.datetime.fromisoformat(found["vintage"]), found["constants"])
+
+    def updated(self, panels: Iterable[Panel], vintage: dt.datetime) -> ConstantModel:
+        """A series' constant becomes its newest value, if that is of a period after `LEARNT`."""
+        newest = {
+            name: float(y[-1])
+            for panel in panels
+            for name, y, last in zip(panel.ids, panel, panel.last.tolist(), strict=True)
+            if last > LEARNT
+        }
+        constants = {name: newest.get(name, constant) for name, constant in self._constants.items()}
+        return self if constants == self._constants else ConstantModel(vintage, constants, trained_on=self._trained_on)
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -88,5 +106,6 @@ class ConstantModel:
             fallback=None,
             notes=(),
             vintage=self.vintage,
+            parameters_vintage=self._trained_on,
             simulated=True,
         )

@@ -174,6 +174,7 @@ class FakeObservationStore:
     def __init__(self, catalogue: FakeCatalogue) -> None:
         self._catalogue = catalogue
         self._rows: dict[str, dict[int, dict[int, tuple[float, Source]]]] = {}
+        self._revisions: dict[str, int] = {}
 
     def append(self, batch: ObservationBatch, source: Source) -> npt.NDArray[np.int8]:
         known = self._catalogue.series(list(batch.series))
@@ -184,6 +185,7 @@ class FakeObservationStore:
             raise InputError("An observation is not a finite number.")
         verdicts = np.zeros(len(batch), dtype=np.int8)
         moments = batch.known_at.astype("datetime64[us]").astype(np.int64)
+        following = self.revision() + 1
         claims: dict[tuple[str, int, int], float] = {}  # the first value that the batch gives for a cell and a moment
         for row in np.argsort(moments, kind="stable"):
             name, period, moment = str(batch.series[row]), int(batch.periods[row]), int(moments[row])
@@ -201,6 +203,7 @@ class FakeObservationStore:
             if verdict in (Verdict.ACCEPTED, Verdict.REVISED):
                 self._rows.setdefault(name, {}).setdefault(period, {})[moment] = (value, source)
                 self._catalogue.observations += 1
+                self._revisions[name] = following
             verdicts[row] = verdict
         return verdicts
 
@@ -262,6 +265,12 @@ class FakeObservationStore:
             if since is None or period >= since
             for place, (moment, value) in enumerate(self._history(series, period, _micros(as_of)))
         ]
+
+    def revision(self) -> int:
+        return max(self._revisions.values(), default=0)
+
+    def changed_since(self, revision: int) -> list[str]:
+        return sorted(name for name, changed in self._revisions.items() if changed > revision)
 
     def newest_knowledge(self) -> dt.datetime | None:
         moments = [moment for cells in self._rows.values() for vintages in cells.values() for moment in vintages]

@@ -87,6 +87,34 @@ def test_an_update_moves_the_forecast_on_without_the_parameters(model: ArrayFore
 
 
 @every_model
+def test_updates_depend_on_parameters_and_history_alone(model: ArrayForecaster) -> None:
+    """In one step or several, from whatever states: as a fit with the same parameters on the longer history would be."""
+    panel = seasonal_panel()
+    earlier = model.fit(panel.without_last(7))
+    at_once, in_steps = earlier.update(panel), earlier.update(panel.without_last(3)).update(panel)
+    states = at_once.arrays()
+    parameters = {
+        name: array
+        for name, array in earlier.arrays().items()
+        if array.shape == states[name].shape and np.array_equal(array, states[name], equal_nan=True)
+    }
+    refitted = model.fit(panel)
+    with_old_parameters = refitted.with_arrays(refitted.arrays() | parameters).update(panel)
+    expected = at_once.forecast(HORIZON)
+    for other in (in_steps, with_old_parameters):
+        np.testing.assert_allclose(other.forecast(HORIZON).mean, expected.mean, rtol=1e-12)
+        np.testing.assert_allclose(other.forecast(HORIZON).scale, expected.scale, rtol=1e-12)
+
+
+@every_model
+def test_some_rows_are_updated_as_all_are(model: ArrayForecaster) -> None:
+    panel = seasonal_panel(n=6)
+    earlier = model.fit(panel.without_last(5))
+    some = earlier.take(np.array([4, 1])).update(panel.take([4, 1])).forecast(HORIZON)
+    np.testing.assert_allclose(some.mean, earlier.update(panel).forecast(HORIZON).mean[[4, 1]], rtol=1e-12)
+
+
+@every_model
 @pytest.mark.parametrize("what", AWKWARD)
 def test_an_awkward_series_is_answered_or_refused_never_half(model: ArrayForecaster, what: str) -> None:
     with np.errstate(all="ignore"):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from industrial_brain.domain.errors import BundleError, NoModelError, UnavailableError
 from industrial_brain.domain.forecasts import Forecast, ModelVersion
+from industrial_brain.domain.indicators import Source
+from industrial_brain.domain.observations import ObservationBatch
 from serving.app import create_app
 from serving.live import ForecastModel, LiveModels
 from tests.fakes.city import NOW, SmallCity
@@ -37,7 +41,7 @@ def loader() -> Loader:
 
 @pytest.fixture
 def live(city: SmallCity, loader: Loader) -> LiveModels:
-    return LiveModels(city.registry, loader, poll_seconds=3600, kept=2)
+    return LiveModels(city.registry, loader, city.observations, lambda: city.now, poll_seconds=3600, kept=2)
 
 
 def test_a_champion_is_loaded_once_and_then_left_alone(live: LiveModels, loader: Loader) -> None:
@@ -112,7 +116,7 @@ def test_the_follower_looks_again_after_a_failure(city: SmallCity) -> None:
         return ConstantModel.read(path)
 
     attempts: list[Path] = []
-    live = LiveModels(city.registry, fails_first, poll_seconds=0.001)
+    live = LiveModels(city.registry, fails_first, city.observations, lambda: city.now, poll_seconds=0.001)
     live.start()
     try:
         assert loaded.wait(timeout=30)
@@ -122,7 +126,8 @@ def test_the_follower_looks_again_after_a_failure(city: SmallCity) -> None:
 
 
 def test_before_the_first_champion_there_is_no_model(tmp_path: Path, loader: Loader) -> None:
-    live = LiveModels(SmallCity(tmp_path).registry, loader, poll_seconds=3600)
+    city = SmallCity(tmp_path)
+    live = LiveModels(city.registry, loader, city.observations, lambda: city.now, poll_seconds=3600)
     live.poll()
     with pytest.raises(NoModelError):
         live.current()
@@ -180,3 +185,70 @@ def test_an_old_champion_is_ready_with_a_warning(anonymous: TestClient, city: Sm
     answer = anonymous.get("/health/ready")
     assert answer.status_code == 200
     assert answer.json()["warnings"] == ["Version 2 could not be loaded."]
+
+
+def _publish(city: SmallCity, value: float, known_at: str, period: int = 674) -> None:
+    city.observations.append(
+        ObservationBatch(
+            series=np.array(["output:500103"], dtype=object),
+            periods=np.array([period]),
+            values=np.array([value]),
+            known_at=np.array([known_at], "datetime64[us]"),
+        ),
+        Source("simulator", "Apache-2.0", simulated=True),
+    )
+
+
+def _mean(model: ForecastModel) -> float:
+    (forecast,) = model.forecast(["output:500103"], 1, [])
+    assert isinstance(forecast, Forecast)
+    return forecast.mean[0]
+
+
+def test_new_observations_reach_the_champion_without_a_training(
+    live: LiveModels, city: SmallCity, loader: Loader
+) -> None:
+    live.poll()
+    taken = live.current()
+    _publish(city, 99.0, "2026-02-28")
+    live.poll()
+    live.poll()
+    assert (_mean(live.current().model), _mean(taken.model)) == (99.0, 40.0)
+    assert (live.current().version.version, live.swaps, live.updates, len(loader.paths)) == (1, 1, 1, 1)
+
+
+def test_values_that_are_filed_late_are_seen_too(live: LiveModels, city: SmallCity) -> None:
+    _publish(city, 99.0, "2026-02-28")
+    live.poll()
+    _publish(city, 101.0, "2026-02-20", period=675)  # known before, filed after
+    live.poll()
+    assert _mean(live.current().model) == 101.0
+
+
+def test_a_question_as_of_a_moment_sees_what_was_known_then_and_nothing_later(
+    live: LiveModels, city: SmallCity
+) -> None:
+    live.poll()
+    _publish(city, 99.0, "2026-02-10")
+    _publish(city, 101.0, "2026-02-28")
+    live.poll()
+    at = [_mean(live.as_of(dt.datetime(2026, 2, day, tzinfo=dt.UTC)).model) for day in (5, 15, 28)]
+    assert at == [40.0, 99.0, 101.0]
+    _publish(city, 77.0, "2026-02-04")  # filed late: what was known on the 5th has changed
+    assert _mean(live.as_of(dt.datetime(2026, 2, 5, tzinfo=dt.UTC)).model) == 77.0
+
+
+def test_a_store_that_does_not_answer_leaves_the_champion_as_it_is_and_is_told(
+    live: LiveModels, city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> int:
+        raise UnavailableError("The database can't be used.")
+
+    monkeypatch.setattr(city.observations, "revision", away)
+    live.poll()
+    assert _mean(live.current().model) == 40.0
+    assert live.failure is not None
+    assert live.failure.startswith("Newer observations could not be taken in")
+    monkeypatch.undo()
+    live.poll()
+    assert live.failure is None
