@@ -11,6 +11,7 @@ from models.forecasting.autoregression import Autoregression, LongAutoregression
 from models.forecasting.damped_trend import DampedTrend
 from models.forecasting.deseasonalised import Deseasonalised
 from models.forecasting.dynamic_regression import DynamicRegression
+from models.forecasting.harmonic_regression import CYCLES, HarmonicRegression
 from models.forecasting.holt_winters import HoltWinters
 from models.forecasting.logged import Logged
 from models.forecasting.reseasoned import Reseasoned
@@ -27,6 +28,8 @@ FORECASTERS: Mapping[str, ArrayForecaster] = MappingProxyType(
         "autoregression": Autoregression(),
         "log_autoregression": Logged(LongAutoregression()),
         "regression": DynamicRegression(),
+        "harmonic_regression": HarmonicRegression(),
+        "log_harmonic_regression": Logged(HarmonicRegression()),
         "seasonal_naive": SeasonalNaive(),
         "last_value": LastValue(),
     }
@@ -49,6 +52,8 @@ EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
         "autoregression": 1.0,
         "log_autoregression": 1.0,
         "regression": 1.0,
+        "harmonic_regression": 1.0,
+        "log_harmonic_regression": 1.0,
     }
 )
 
@@ -70,13 +75,19 @@ def forecaster(name: str) -> ArrayForecaster:
 
 def members_for(freq: Frequency, season: int) -> tuple[str, ...]:
     """Names of the ensemble's members for panels of this frequency and season, and of the fallback, which is the last."""
-    members = [name for name in EXPECTED_ERROR if season > 1 or name != "holt_winters"]
-    if freq not in REGRESSED:
-        members.remove("regression")
+    members = [name for name in EXPECTED_ERROR if _applies(name, freq, season)]
     longer = LONG_SEASON.get(freq, 0)
     if longer > season:
         members += [f"{name}@{longer}" for name in ONE_SEASON]
     return (*members, FALLBACK)
+
+
+def _applies(name: str, freq: Frequency, season: int) -> bool:
+    if name == "holt_winters":
+        return season > 1
+    if name == "regression":
+        return freq in REGRESSED
+    return freq in CYCLES or "harmonic" not in name
 
 
 def expected_error(name: str) -> float:

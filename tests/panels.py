@@ -20,6 +20,16 @@ def seasonal_panel(n: int = 12, months: int = 72, seed: int = 0) -> Panel:
     return replace(panel, calendar=country_calendar("CN"))
 
 
+def daily_panel(n: int = 12, days: int = 900, seed: int = 0) -> Panel:
+    """Daily series with a year, a week, and a noise that lasts; all positive."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(days)
+    shape = 100.0 + 30.0 * np.cos(2 * np.pi * t / 365.25) - 10.0 * (t % 7 >= 5)
+    lasting = np.exp(-0.3 * np.arange(40))
+    noise = [np.convolve(rng.normal(0.0, 2.0, days), lasting)[:days] for _ in range(n)]
+    return Panel.of([shape + one for one in noise], freq=Frequency.DAILY)
+
+
 def walk_panel(n: int = 12, months: int = 72, seed: int = 0) -> Panel:
     """Monthly random walks with drift, no season; any sign."""
     rng = np.random.default_rng(seed)

@@ -11,8 +11,9 @@ from features.compiled import compiled
 from features.gaps import bridged
 from features.seasonality import LONG_SEASON
 from industrial_brain.domain.panel import Floats, Panel
-from industrial_brain.domain.periods import Ordinals
+from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
+from models.forecasting.recursion import last_values, make_stationary, run_ahead
 from models.forecasting.state import ArrayState, no_rows
 
 #: how many periods of a typical series the pool counts for, a coefficient: a series' own coefficients need more than that
@@ -24,6 +25,9 @@ RIDGE = 4.0
 
 #: seasons by which the drift is drawn to zero
 DRIFT_RIDGE = 4.0
+
+#: days that the lags of daily series reach back, at least
+FOUR_WEEKS = 28
 
 #: periods that the pool's residual variance counts for
 VARIANCE_WEIGHT = 3.0
@@ -39,8 +43,8 @@ class Autoregression(ArrayState):
     short one does as the others do. The moments of consecutive lags differ by two products, so they cost little more than
     one row of them.
 
-    Explosive coefficients are damped, lag by lag, until the differences are stationary (the bandwidth expansion of
-    Viswanathan and Makhoul 1975); what needs more than a few percent of damping is refused (NaN).
+    Explosive coefficients are damped until the differences are stationary; what needs more than a few percent of damping is
+    refused (NaN).
 
     Parameters depend on the series fitted beside one: not for panels that mix unrelated things. Not for counts that are
     mostly zero. Series shorter than the lags, and those that are too large to compute with, are not answered (NaN).
@@ -85,11 +89,12 @@ class Autoregression(ArrayState):
         return self.with_arrays(self.arrays() | {"recent": recent, "level": level})
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
-        mean, scale = _forecast(self.recent, self.coefficients, self.drift, self.sigma, horizon)
+        push = np.repeat(self.drift[:, None], horizon, axis=1)
+        mean, scale = run_ahead(self.recent, self.coefficients, push, self.sigma)
         return Distribution(mean=mean + self.level[:, None], scale=scale)
 
     def _lags(self, panel: Panel) -> int:
-        longest = max(panel.season, LONG_SEASON.get(panel.freq, 1))
+        longest = max(panel.season, LONG_SEASON.get(panel.freq, 1), FOUR_WEEKS if panel.freq is Frequency.DAILY else 1)
         return longest + 1 + (panel.season if self.reaches_beyond else 0)
 
 
@@ -103,14 +108,9 @@ class LongAutoregression(Autoregression):
 
 
 def _ends(panel: Panel, periods: int) -> tuple[Floats, Floats]:
-    """The last values less the very last one, oldest first, and that one; NaN for a series that is shorter, or empty."""
-    values = bridged(panel).values
-    long = np.flatnonzero(panel.lengths >= periods)
-    recent, level = np.full((len(panel), periods), np.nan), np.full(len(panel), np.nan)
-    ends = values[panel.indptr[1:][long, None] + np.arange(-periods, 0)[None, :]]
-    level[long] = ends[:, -1]
-    recent[long] = ends - ends[:, -1:]
-    return recent, level
+    """The last values less the very last one, oldest first, and that one."""
+    recent = last_values(panel, periods)
+    return recent - recent[:, -1:], recent[:, -1]
 
 
 def _estimate(moments: Floats, periods: Floats, season: int) -> tuple[Floats, Floats, Floats]:
@@ -136,7 +136,7 @@ def _estimate(moments: Floats, periods: Floats, season: int) -> tuple[Floats, Fl
         variance = np.maximum(unexplained, 0.0) + VARIANCE_WEIGHT * common_variance
         variance /= freedom + VARIANCE_WEIGHT
     inner = np.ascontiguousarray(solution[:, :lags])
-    _make_stationary(inner)
+    make_stationary(inner)
     return inner, solution[:, lags], variance
 
 
@@ -170,57 +170,3 @@ def _moments(values: Floats, indptr: Ordinals, lags: int) -> tuple[Floats, Float
         for a in range(lags + 2):
             sums[a, :a] = sums[:a, a]
     return moments, periods, scale
-
-
-@compiled
-def _is_stationary(coefficients: Floats) -> bool:
-    """Whether all partial autocorrelations, from Levinson's recursion run backwards, are inside the unit circle."""
-    a = coefficients.copy()
-    for order in range(len(a), 0, -1):
-        last = a[order - 1]
-        if not abs(last) < 1.0:
-            return False
-        a = (a[: order - 1] + last * a[: order - 1][::-1]) / (1.0 - last * last)
-    return True
-
-
-@compiled
-def _make_stationary(coefficients: Floats) -> None:
-    """Damp explosive rows in place: lag k by r**k, with the mildest r of 1, 0.999, 0.998, 0.996, ...; NaN below 0.9."""
-    for i in range(len(coefficients)):
-        r, damped = 1.0, coefficients[i].copy()
-        while r > 0.9 and not _is_stationary(damped):
-            r = 0.999 if r == 1.0 else 2.0 * r - 1.0
-            damped = coefficients[i] * r ** np.arange(1.0, len(damped) + 1.0)
-        coefficients[i] = damped
-        if r <= 0.9:
-            coefficients[i] = np.nan
-
-
-@compiled
-def _forecast(
-    recent: Floats, coefficients: Floats, drift: Floats, sigma: Floats, horizon: int
-) -> tuple[Floats, Floats]:
-    """Means less the level, and standard deviations from the responses to one error: float64 (n, horizon) each."""
-    n, order = recent.shape
-    mean, scale = np.full((n, horizon), np.nan), np.full((n, horizon), np.nan)
-    path, response = np.zeros(order + horizon), np.zeros(order + horizon)
-    for i in range(n):
-        if np.isnan(recent[i, 0]) or np.isnan(coefficients[i, 0]):
-            continue
-        path[:order] = recent[i]
-        response[:order] = 0.0
-        response[order] = 1.0
-        variance = 0.0
-        for h in range(order, order + horizon):
-            step, echo = drift[i], 0.0
-            for k in range(order):
-                step += coefficients[i, k] * path[h - 1 - k]
-                echo += coefficients[i, k] * response[h - 1 - k]
-            path[h] = step
-            if h > order:
-                response[h] = echo
-            variance += response[h] ** 2
-            mean[i, h - order] = step
-            scale[i, h - order] = sigma[i] * np.sqrt(variance)
-    return mean, scale
