@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from industrial_brain.domain.errors import InputError, NoModelError, StateError, UnknownIdError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, ModelVersion
+from industrial_brain.domain.nowcasts import Nowcast, NowcastModelName, NowcastPeriod
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Progress, Registry, no_progress
 from industrial_brain.domain.versions import version_as_of
@@ -27,13 +29,28 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from models.forecasting.bundle import ForecastBundle
-    from training.executors import Executor
+    from models.nowcast.answer import Known
+    from models.nowcast.bundle import NowcastBundle
+    from models.nowcast.fitted import FittedNowcast
+    from training.executors import Executor, Mapper, Workers
     from training.gates import Verdict
+    from training.nowcast_pipeline import NowcastReport
     from training.pipeline import TrainingReport
     from training.vintages import VintageBacktest
 
 #: the registered model of the forecasting task
 FORECASTING = "ib-forecasting"
+
+#: the registered model of its task `nowcast`
+NOWCAST = "ib-forecasting-nowcast"
+
+
+class Task(StrEnum):
+    """What `brain train forecasting` trains; each task has versions of its own."""
+
+    SERIES = "series"
+    NOWCAST = "nowcast"
+
 
 #: what MLflow reads from the environment, at its import: no reports to its makers, no bars beside ours, and a server that is
 #: down is said to be so within seconds
@@ -91,12 +108,26 @@ class Brain:
 
     @cached_property
     def registry(self) -> Registry:
+        """Versions of the forecasting task."""
+        return self._registry_of(FORECASTING, ())
+
+    @cached_property
+    def nowcast_registry(self) -> Registry:
+        """Versions of the nowcasts."""
+        return self._registry_of(NOWCAST, ("statsmodels", "scipy"))
+
+    def versions_of(self, task: Task) -> Registry:
+        """The registry of a task."""
+        return self.nowcast_registry if task is Task.NOWCAST else self.registry
+
+    def _registry_of(self, model: str, requirements: Sequence[str]) -> Registry:
         for name, value in _MLFLOW_MANNERS.items():
             os.environ.setdefault(name, value)
         from industrial_brain.storage.registry import LoggedCode, MlflowRegistry
 
         code = LoggedCode(_PACKAGES, "serving/pyfunc_model.py", _LOGGED)
-        return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, FORECASTING, code, self.settings.downloads)
+        code = replace(code, requirements=(*code.requirements, *requirements))
+        return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, model, code, self.settings.downloads)
 
     def require_database(self) -> None:
         """Raise now what a long command would raise late: NotInitialisedError or UnavailableError."""
@@ -116,7 +147,7 @@ class Brain:
         return schema_state(self._unchecked_engine)
 
     @contextmanager
-    def executor(self, ray_address: str | None = None) -> Iterator[Executor]:
+    def executor(self, ray_address: str | None = None) -> Iterator[Workers]:
         """Ray, at this address or the settings', or on this machine, for as long as the block runs."""
         from training.ray_jobs import ray_cluster
 
@@ -145,12 +176,7 @@ class Brain:
         from training.pipeline import Provenance, train_forecasting
         from training.provenance import code_fingerprint, git_sha, lock_hash
 
-        now = self.clock()
-        vintage = as_of or now
-        if vintage > now:
-            raise InputError(
-                f"Nothing is known yet as of {vintage:%Y-%m-%d %H:%M}Z.", "Give a moment that has passed, or none."
-            )
+        vintage = self._passed(as_of)
         return train_forecasting(
             panels=self.panels(vintage),
             infos=self.catalogue.series(),
@@ -163,6 +189,113 @@ class Brain:
             promote=promote,
             progress=progress,
         )
+
+    def train_nowcasts(
+        self,
+        executor: Mapper,
+        *,
+        as_of: dt.datetime | None = None,
+        seed: int = 0,
+        promote: bool = True,
+        progress: Progress = no_progress,
+    ) -> NowcastReport:
+        """Train a version of the declared nowcasts on what was known at `as_of` (now, without one)."""
+        from training.nowcast_pipeline import train_nowcasts
+        from training.pipeline import Provenance
+        from training.provenance import code_fingerprint, git_sha, lock_hash
+
+        return train_nowcasts(
+            targets=tuple(self.catalogue.nowcasts().values()),
+            read=self.observations.read_panels,
+            infos=self.catalogue.series(),
+            vintage=self._passed(as_of),
+            provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
+            executor=executor,
+            registry=self.nowcast_registry,
+            promote=promote,
+            progress=progress,
+        )
+
+    def has_nowcast_news(self, champion: ModelVersion) -> bool:
+        """Whether training nowcasts now would see other data or declarations, or run other code, than this version."""
+        from training.nowcast_pipeline import gather_today, nowcast_fingerprint
+        from training.provenance import code_fingerprint
+
+        targets = tuple(self.catalogue.nowcasts().values())
+        if not targets:
+            return False
+        read, infos = self.observations.read_panels, self.catalogue.series()
+        pieces = gather_today(targets, read, infos, self.clock())
+        return nowcast_fingerprint(pieces, code_fingerprint()) != champion.tags.get("data")
+
+    def nowcast(
+        self,
+        target: str,
+        *,
+        as_of: dt.datetime | None = None,
+        since: dt.datetime | None = None,
+        period: str | None = None,
+        levels: Sequence[float] = (80, 95),
+    ) -> Nowcast:
+        """One target's number, its evolution, and the news `since` (28 days before, without one).
+
+        Raises:
+            NoModelError: no version answers (as of that moment).
+            UnknownIdError: it is no target of the version.
+            InputError: the target has stopped, or the moments make no sense.
+        """
+        from models.nowcast.answer import NEWS_DAYS, answer, ask
+
+        moment = self._passed(as_of)
+        before = since or moment - dt.timedelta(days=NEWS_DAYS)
+        now = self._nowcast_version(as_of)
+        try:
+            then = self._nowcast_version(before)
+        except NoModelError:
+            then = None
+        return answer(ask(self._known, target, now, then, moment, before, period=period, levels=levels))
+
+    def nowcasts(
+        self, as_of: dt.datetime | None = None
+    ) -> tuple[list[tuple[FittedNowcast, NowcastPeriod]], list[Failed]]:
+        """Each target with its number for the running period; and those that have none, with the reason."""
+        from models.nowcast.answer import running, series_of
+
+        moment = self._passed(as_of)
+        bundle, _ = self._nowcast_version(as_of)
+        found, failed = [], list(bundle.failures())
+        for fitted in bundle.targets.values():
+            try:
+                found.append((fitted, running(fitted, self._known(moment, series_of(fitted)), (0.1, 0.5, 0.9))))
+            except InputError as error:
+                failed.append(Failed(fitted.target, str(error)))
+        return found, failed
+
+    def _nowcast_version(self, as_of: dt.datetime | None) -> tuple[NowcastBundle, NowcastModelName]:
+        from models.nowcast.bundle import NowcastBundle
+
+        if as_of is None:
+            version = self.nowcast_registry.current()
+            if version is None:
+                raise NoModelError("No nowcast has been trained yet.", "Run `brain train forecasting --task nowcast`.")
+        else:
+            version = version_as_of(self.nowcast_registry.history(), as_of, "brain train forecasting --task nowcast")
+        bundle = NowcastBundle.read(self.nowcast_registry.load(version.version))
+        return bundle, NowcastModelName(version.name, version.version, version.vintage)
+
+    def _known(self, as_of: dt.datetime, series: Sequence[str]) -> Known:
+        from models.nowcast.answer import known_at
+
+        return known_at(self.observations.read_panels, as_of, series, tuple(self.catalogue.series(series)))
+
+    def _passed(self, as_of: dt.datetime | None) -> dt.datetime:
+        """This moment, or now. Raises InputError for one that has not come."""
+        now = self.clock()
+        if as_of is not None and as_of > now:
+            raise InputError(
+                f"Nothing is known yet as of {as_of:%Y-%m-%d %H:%M}Z.", "Give a moment that has passed, or none."
+            )
+        return as_of or now
 
     def backtest(
         self, executor: Executor, origins: Sequence[dt.datetime], *, progress: Progress = no_progress
@@ -191,8 +324,16 @@ class Brain:
         plan = plan_training(panels, seed=seed, code=code_fingerprint(), simulated=simulated)
         return data_fingerprint(plan) != champion.tags.get("data")
 
-    def judge(self, version: int) -> Verdict:
+    def judge(self, version: int, task: Task = Task.SERIES) -> Verdict:
         """What the gate says of a version beside today's champion."""
+        if task is Task.NOWCAST:
+            from models.nowcast.bundle import NowcastBundle
+            from training.nowcast_gate import judge_nowcasts
+            from training.nowcast_pipeline import readable_nowcasts
+
+            challenger = NowcastBundle.read(self.nowcast_registry.load(version))
+            champion = readable_nowcasts(self.nowcast_registry, self.nowcast_registry.current())
+            return judge_nowcasts(challenger, champion)
         from training.gates import judge
         from training.pipeline import readable_bundle
 

@@ -13,14 +13,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import industrial_brain
+from models.nowcast.bundle import NowcastBundle
 from serving import problems
 from serving.access import AccessMiddleware, Keyring
 from serving.bodies import BodyLimitMiddleware
 from serving.deps import Services
 from serving.live import LiveModels
 from serving.metrics import Metrics
+from serving.nowcasting import NowcastDesk
 from serving.observe import ObserveMiddleware
-from serving.routers import city, forecasts, health, indicators, models, operations
+from serving.routers import city, forecasts, health, indicators, models, nowcasts, operations
 from serving.schemas import ProblemOut
 
 _DESCRIPTION = """\
@@ -44,17 +46,29 @@ def create_app(services: Services) -> FastAPI:
         poll_seconds=services.poll_seconds,
         kept=services.versions_kept,
     )
+    live_nowcasts = LiveModels(
+        services.nowcast_registry,
+        NowcastBundle.read,
+        None,
+        services.clock,
+        poll_seconds=services.poll_seconds,
+        kept=services.versions_kept,
+        training="brain train forecasting --task nowcast",
+    )
     metrics = Metrics(live)
     keyring = Keyring(services.keys, services.key_seconds, services.monotonic)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(live.start)
+        await anyio.to_thread.run_sync(live_nowcasts.start)
         try:
             yield
         finally:
             await anyio.to_thread.run_sync(live.stop)
+            await anyio.to_thread.run_sync(live_nowcasts.stop)
             await anyio.to_thread.run_sync(services.worker.stop)
+            await anyio.to_thread.run_sync(services.nowcast_worker.stop)
 
     app = _Documented(
         title="Industrial Brain",
@@ -77,9 +91,11 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.live = live
+    app.state.live_nowcasts = live_nowcasts
+    app.state.desk = NowcastDesk(services, live_nowcasts)
     app.state.metrics = metrics
     problems.install(app)
-    for part in (health, operations, city, indicators, forecasts, models):
+    for part in (health, operations, city, indicators, forecasts, nowcasts, models):
         app.include_router(part.router)
     return app
 

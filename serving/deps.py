@@ -30,6 +30,7 @@ class Services:
 
     Attributes:
         registry: versions of `ib-forecasting`.
+        nowcast_registry: versions of `ib-forecasting-nowcast`.
         load_bundle: reads a version's folder.
         read_periods: what texts mean as periods; a function of a module, because it is called in another process.
         clock: now, with a time zone.
@@ -42,12 +43,14 @@ class Services:
         versions_kept: older versions that stay in memory for questions `as_of`.
         max_adhoc_body_bytes: longest body of a request that brings its own series.
         worker: where such series are fitted.
+        nowcast_worker: where nowcasts are computed; apart, so that neither waits for the other.
     """
 
     catalogue: Catalogue
     observations: ObservationStore
     keys: KeyStore
     registry: Registry
+    nowcast_registry: Registry
     load_bundle: Callable[[Path], ForecastModel]
     read_periods: PeriodReader
     clock: Callable[[], dt.datetime]
@@ -60,6 +63,7 @@ class Services:
     versions_kept: int = 2
     max_adhoc_body_bytes: int = 16 * 1_048_576
     worker: Worker = field(default_factory=SpawnedWorker)
+    nowcast_worker: Worker = field(default_factory=SpawnedWorker)
 
 
 # Dependencies are async so that they run where they are called: a thread for two attribute reads would be waste.
@@ -70,8 +74,8 @@ async def _services(request: Request) -> Services:
     return services
 
 
-async def _live(request: Request) -> LiveModels:
-    live: LiveModels = request.app.state.live
+async def _live(request: Request) -> LiveModels[ForecastModel]:
+    live: LiveModels[ForecastModel] = request.app.state.live
     return live
 
 
@@ -101,4 +105,4 @@ async def no_parameters(request: Request) -> None:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
-LiveDep = Annotated[LiveModels, Depends(_live)]
+LiveDep = Annotated[LiveModels[ForecastModel], Depends(_live)]

@@ -12,7 +12,7 @@ from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.protocols import Catalogue, Page
 from serving.deps import Services
-from serving.live import LiveModels
+from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
 from serving.schemas import ForecastsIn, SeriesFilter
 
@@ -35,7 +35,7 @@ def find_series(catalogue: Catalogue, wanted: SeriesFilter, *, after: str | None
     )
 
 
-def answer(services: Services, live: LiveModels, question: ForecastsIn) -> bytes:
+def answer(services: Services, live: LiveModels[ForecastModel], question: ForecastsIn) -> bytes:
     """The answer as JSON, shaped as `ForecastsOut`: all of it from one version.
 
     Raises:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Generic, Protocol, Self, TypeVar
 
 import structlog
 
@@ -25,13 +25,21 @@ from industrial_brain.domain.versions import version_as_of
 log = structlog.get_logger(__name__)
 
 
-class ForecastModel(Protocol):
+class Model(Protocol):
     """A version's bundle, read. Immutable, and safe to call from several threads."""
 
     @property
     def vintage(self) -> dt.datetime:
         """The moment up to which it has seen data."""
         ...
+
+    def updated(self, panels: Iterable[Panel], vintage: dt.datetime) -> Self:
+        """The model after it has seen these histories, as known at `vintage`, with nothing estimated anew."""
+        ...
+
+
+class ForecastModel(Model, Protocol):
+    """A version of the forecasting task."""
 
     def forecast(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> list[Forecast | Failed]:
         """One outcome a series, in the order asked. Raises HorizonError and LevelError."""
@@ -41,21 +49,20 @@ class ForecastModel(Protocol):
         """Why one series' forecast is what it is. Raises HorizonError."""
         ...
 
-    def updated(self, panels: Iterable[Panel], vintage: dt.datetime) -> Self:
-        """The model after it has seen these histories, as known at `vintage`, with nothing estimated anew."""
-        ...
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Generic[M]):
     """A version and its model. A request takes one of these once and uses nothing else."""
 
     version: ModelVersion
-    model: ForecastModel
+    model: M
 
 
-class LiveModels:
-    """Follows the registry's champion from a thread of its own, and keeps a few older versions at hand.
+class LiveModels(Generic[M]):
+    """Follows a registry's champion from a thread of its own, and keeps a few older versions at hand.
 
     A new champion is loaded beside the old one, then one reference changes: requests under way finish with the version
     that they began with. A champion that can't be loaded changes nothing; `failure` says so until one can. A registry
@@ -68,45 +75,49 @@ class LiveModels:
 
     Args:
         load: reads a version's folder.
+        observations: the store that is followed; None for models that read it themselves at each question.
         poll_seconds: pause between two looks at the registry.
         kept: how many older versions stay loaded.
+        training: the command that trains a version, for messages.
     """
 
     def __init__(
         self,
         registry: Registry,
-        load: Callable[[Path], ForecastModel],
-        observations: ObservationStore,
+        load: Callable[[Path], M],
+        observations: ObservationStore | None,
         clock: Callable[[], dt.datetime],
         *,
         poll_seconds: float,
         kept: int = 2,
+        training: str = "brain train forecasting",
     ) -> None:
+        self._training = training
         self._registry = registry
         self._load = load
         self._observations = observations
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._kept = kept
-        self._champion: Loaded | None = None
-        self._trained: Loaded | None = None  # the champion as it was trained
-        self._first: tuple[Loaded, int] | None = (
+        self._champion: Loaded[M] | None = None
+        self._trained: Loaded[M] | None = None  # the champion as it was trained
+        self._first: tuple[Loaded[M], int] | None = (
             None  # after all that was known when it was loaded, and the store's revision
         )
         self._revision: int | None = None  # of the store, when the champion was updated last
         self._updates = 0
-        self._asked: OrderedDict[tuple[int, dt.datetime], tuple[int, Loaded]] = OrderedDict()
+        self._asked: OrderedDict[tuple[int, dt.datetime], tuple[int, Loaded[M]]] = OrderedDict()
         self._failure: str | None = None
         self._stale: str | None = None
         self._swaps = 0
-        self._older: OrderedDict[int, Loaded] = OrderedDict()
+        self._older: OrderedDict[int, Loaded[M]] = OrderedDict()
         self._older_lock = threading.Lock()
         self._poll_lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
-    def champion(self) -> Loaded | None:
+    def champion(self) -> Loaded[M] | None:
         return self._champion
 
     @property
@@ -142,7 +153,7 @@ class LiveModels:
         with self._poll_lock:
             self._look()
 
-    def current(self) -> Loaded:
+    def current(self) -> Loaded[M]:
         """The champion.
 
         Raises:
@@ -152,11 +163,11 @@ class LiveModels:
         if champion is None:
             raise NoModelError(
                 "No version has been promoted yet, or it is still being loaded.",
-                "Train one with `brain train forecasting`; /health/ready says when it answers.",
+                f"Train one with `{self._training}`; a running service picks it up within seconds.",
             )
         return champion
 
-    def as_of(self, moment: dt.datetime) -> Loaded:
+    def as_of(self, moment: dt.datetime) -> Loaded[M]:
         """The newest version, by vintage, that saw nothing after `moment`, updated with what was known then.
 
         Loading and updating one takes a moment itself.
@@ -165,7 +176,9 @@ class LiveModels:
             NoModelError: every version that may answer is younger, or there is none.
             UnavailableError: the version's files can't be read.
         """
-        loaded = self._loaded(version_as_of(self._registry.history(), moment))
+        loaded = self._loaded(version_as_of(self._registry.history(), moment, self._training))
+        if self._observations is None:
+            return loaded
         key, revision = (loaded.version.version, moment), self._observations.revision()
         with self._older_lock:
             then, found = self._asked.get(key, (None, loaded))
@@ -200,9 +213,9 @@ class LiveModels:
                 log.exception("champion_not_loaded", reason=failure)
             self._failure = failure
 
-    def _updated_champion(self) -> Loaded | None:
+    def _updated_champion(self) -> Loaded[M] | None:
         """The champion with what the store has got since it was looked at last; None if that is nothing."""
-        if self._trained is None:
+        if self._trained is None or self._observations is None:
             return None
         self._stale = None
         try:
@@ -229,7 +242,7 @@ class LiveModels:
     def _answers(self, version: ModelVersion) -> bool:
         return self._champion is not None and self._champion.version.version == version.version
 
-    def _loaded(self, version: ModelVersion) -> Loaded:
+    def _loaded(self, version: ModelVersion) -> Loaded[M]:
         champion = self._trained
         if champion is not None and champion.version.version == version.version:
             return champion
@@ -243,7 +256,7 @@ class LiveModels:
             self._older.move_to_end(version.version)
         return found
 
-    def _read(self, version: ModelVersion) -> ForecastModel:
+    def _read(self, version: ModelVersion) -> M:
         try:
             return self._load(self._registry.load(version.version))
         except (BundleError, OSError) as error:  # our files, so not the caller's mistake
@@ -257,8 +270,8 @@ class LiveModels:
 
 
 def _updated(
-    loaded: Loaded, observations: ObservationStore, moment: dt.datetime, series: Sequence[str] | None = None
-) -> Loaded:
+    loaded: Loaded[M], observations: ObservationStore, moment: dt.datetime, series: Sequence[str] | None = None
+) -> Loaded[M]:
     """The version after all that was known at `moment` of these series, or of all; itself, if that is nothing new."""
     moment = max(moment, loaded.model.vintage)
     model = loaded.model.updated(observations.read_panels(moment, series), moment)

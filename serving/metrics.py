@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from serving.live import LiveModels
+from serving.live import ForecastModel, LiveModels
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -15,7 +15,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 class Metrics:
     """Requests by route template and status, and which champion answers."""
 
-    def __init__(self, live: LiveModels) -> None:
+    def __init__(self, live: LiveModels[ForecastModel]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "brain_http_requests",

@@ -5,15 +5,33 @@ Our own server does not come here: two versions loaded this way would share one 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from industrial_brain.domain.forecasts import Failed, Forecast
-from models.forecasting.bundle import ForecastBundle
+
+
+class _Bundle(Protocol):
+    def forecast(
+        self, series: Sequence[str], horizon: int | None, levels: Sequence[float]
+    ) -> list[Forecast | Failed]: ...
+
+
+def _read(folder: Path) -> _Bundle:
+    """The bundle of whatever area the folder holds; what the other areas import is not needed for it."""
+    if json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("area") == "nowcast":
+        from models.nowcast.bundle import NowcastBundle
+
+        return NowcastBundle.read(folder)
+    from models.forecasting.bundle import ForecastBundle
+
+    return ForecastBundle.read(folder)
 
 
 class BundleModel(PythonModel):
@@ -26,7 +44,7 @@ class BundleModel(PythonModel):
     """
 
     def load_context(self, context: PythonModelContext) -> None:
-        self._bundle = ForecastBundle.read(Path(context.artifacts["bundle"]))
+        self._bundle = _read(Path(context.artifacts["bundle"]))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None

@@ -295,6 +295,88 @@ class ForecastsOut(_Out):
     failed: list[FailedOut] = Field(description="Known series that this version can't forecast.")
 
 
+class NowcastIn(_In):
+    """A question for one nowcast."""
+
+    target: SeriesId
+    period: Annotated[str, Field(max_length=40)] | None = Field(
+        default=None, description="Start of the period asked about; the running one, unless given."
+    )
+    as_of: MomentIn | None = Field(default=None, description="On what was known then, by the version of then.")
+    compare_to: MomentIn | None = Field(default=None, description="News since then; 28 days before, unless given.")
+    levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
+        default=[80.0, 95.0],
+        min_length=1,
+        max_length=20,
+        json_schema_extra=_DISTINCT,
+        description="Central intervals, in percent.",
+    )
+
+
+class NowcastPeriodOut(_Out):
+    period: str
+    tense: Literal["back", "now", "next"] = Field(description="`back`: over, and not published yet.")
+    mean: float
+    quantiles: dict[str, float]
+
+
+class EvolutionOut(_Out):
+    as_of: Moment
+    mean: float
+    low: float
+    high: float
+
+
+class NewsOut(_Out):
+    kind: Literal["release", "revision", "re-estimation"]
+    impact: float = Field(description="In the target's unit; all impacts add up to `mean - before`.")
+    series: str | None = Field(description="Null for a re-estimation.")
+    period: str | None
+    measure: str | None = Field(description="What `expected` and `actual` are: growth (0.01 is 1%), difference, ...")
+    expected: float | None
+    actual: float | None = Field(description="Null for a value that was withdrawn.")
+    weight: float | None = Field(description="impact = weight * (actual - expected).")
+
+
+class NowcastOut(_Out):
+    target: str
+    freq: Frequency
+    unit: str
+    period: str
+    mean: float
+    quantiles: dict[str, float]
+    periods: list[NowcastPeriodOut]
+    last_period: str = Field(description="The newest published period.")
+    last_value: float
+    history: list[EvolutionOut] = Field(description="The nowcast of `period` as it stood, week by week.")
+    compare_to: Moment
+    before: float = Field(description="The number as it stood at `compare_to`.")
+    news: list[NewsOut] = Field(description="Largest first.")
+    totals: dict[str, float] = Field(description="Impacts by kind.")
+    vintage: Moment
+    simulated: bool
+    model: ModelName
+    model_before: ModelName = Field(description="The version that answered at `compare_to`.")
+    notes: list[str]
+
+
+class NowcastListedOut(_Out):
+    target: str
+    freq: Frequency
+    unit: str
+    period: str
+    mean: float
+    quantiles: dict[str, float]
+    vintage: Moment
+    simulated: bool
+    model: ModelName
+
+
+class NowcastsOut(_Out):
+    nowcasts: list[NowcastListedOut]
+    failed: list[FailedOut] = Field(description="Declared targets that have no number, and why.")
+
+
 class ModelVersionOut(_Out):
     name: str
     version: int

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
 from training.fit import FittedPartition, fit_every
 from training.plan import Partition
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class Executor(Protocol):
@@ -15,9 +18,25 @@ class Executor(Protocol):
     def run(self, partitions: Iterable[Partition]) -> Iterator[tuple[Partition, FittedPartition]]: ...
 
 
+class Mapper(Protocol):
+    """Does any pieces of work, yielding each as it is done, in any order."""
+
+    def each(self, function: Callable[[A], B], pieces: Iterable[A]) -> Iterator[tuple[A, B]]:
+        """Each piece with what the function, one of a module, makes of it."""
+        ...
+
+
+class Workers(Executor, Mapper, Protocol):
+    """Whoever does both."""
+
+
 class InProcess:
     """One after the other, here: for tests, benchmarks and small panels."""
 
     def run(self, partitions: Iterable[Partition]) -> Iterator[tuple[Partition, FittedPartition]]:
         for partition in partitions:
             yield partition, fit_every(partition.spec, partition.panel)
+
+    def each(self, function: Callable[[A], B], pieces: Iterable[A]) -> Iterator[tuple[A, B]]:
+        for piece in pieces:
+            yield piece, function(piece)

@@ -233,11 +233,11 @@ def _judged(view: View, period: int, known: MonthTable, real: bool) -> tuple[flo
         return None
     mean, scale = view.level(period)
     step = (period - view.last) // view.fitted.step
-    walk, auto = _naive(view, period)
+    walk, auto = naive(view, period)
     return view.month, period, step, float(value), mean, scale, walk, auto, float(real)
 
 
-def _naive(view: View, period: int) -> tuple[float, float]:
+def naive(view: View, period: int) -> tuple[float, float]:
     """A random walk (with the drift and the season of the target), and an autoregression of order 1."""
     fitted, column = view.fitted, view.fitted.column
     rows = view.rows_to(period, view.last)

@@ -115,7 +115,7 @@ def train_forecasting(
         _in_plan_order(partitions, fitted),
         infos,
         vintage=vintage,
-        provenance=_tags(provenance, vintage),
+        provenance=tags_of(provenance, vintage),
         parents=parents,
     )
     metrics = summarise(scores, infos)
@@ -126,10 +126,12 @@ def train_forecasting(
     verdict = judge(bundle, None if historical else readable_bundle(registry, current))
     status = "refused" if not verdict.passed else "historical" if historical else "candidate"
     tags = {"refused_because": verdict.reason} if not verdict.passed else {}
-    version = _register(registry, bundle, metrics, outcomes, verdict, status, _tags(provenance, vintage) | tags)
+    version = _register(registry, bundle, metrics, outcomes, verdict, status, tags_of(provenance, vintage) | tags)
     if status == "candidate":
         registry.set_challenger(version.version)
-        if promote and _same(registry.current(), current):  # else another run has promoted since: judge again by hand
+        if promote and same_version(
+            registry.current(), current
+        ):  # else another run has promoted since: judge again by hand
             registry.promote(version.version)
     checkpoints.forget([partition.spec.key for partition in partitions])
     registered = next(v for v in registry.history() if v.version == version.version)
@@ -202,7 +204,8 @@ def readable_bundle(registry: Registry, version: ModelVersion | None) -> Forecas
         return None
 
 
-def _same(one: ModelVersion | None, other: ModelVersion | None) -> bool:
+def same_version(one: ModelVersion | None, other: ModelVersion | None) -> bool:
+    """Whether both are the same version, or both none."""
     return (one and one.version) == (other and other.version)
 
 
@@ -220,7 +223,7 @@ def _register(
     simulated = int(sum(np.count_nonzero(p.simulated) for p in bundle.panels.values()))
     counts = {"series": len(outcomes), "failed": len(failed), "fallbacks": len(fallbacks), "simulated": simulated}
     artifacts = {
-        "outcomes.csv": _outcomes_csv(outcomes),
+        "outcomes.csv": outcomes_csv(outcomes),
         "gate.json": json.dumps([{"check": c.name, "passed": c.passed, "detail": c.detail} for c in verdict.checks]),
     }
     with tempfile.TemporaryDirectory(prefix="brain-bundle-") as folder:
@@ -235,7 +238,8 @@ def _register(
         )
 
 
-def _tags(provenance: Provenance, vintage: dt.datetime) -> dict[str, str]:
+def tags_of(provenance: Provenance, vintage: dt.datetime) -> dict[str, str]:
+    """What a version says of its making."""
     return {
         "vintage": vintage.isoformat(),
         "seed": str(provenance.seed),
@@ -246,7 +250,8 @@ def _tags(provenance: Provenance, vintage: dt.datetime) -> dict[str, str]:
     }
 
 
-def _outcomes_csv(outcomes: Sequence[Outcome]) -> str:
+def outcomes_csv(outcomes: Sequence[Outcome]) -> str:
+    """One row a series."""
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["series", "outcome", "method", "fallback", "notes", "reason"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray.exceptions import RayError
@@ -20,7 +20,7 @@ import models
 import training
 from industrial_brain.domain.errors import UnavailableError
 from training.fit import FittedPartition, fit_every
-from training.plan import Partition, TrainSpec
+from training.plan import Partition
 
 #: tasks under way for each CPU of the cluster: enough to hide the hand-over, few enough to bound memory
 _TASKS_PER_CPU = 2
@@ -32,6 +32,10 @@ _KNOCK_SECONDS = 10
 _RETRIES = 3
 
 
+A = TypeVar("A")
+B = TypeVar("B")
+
+
 class RayExecutor:
     """Fits partitions as Ray tasks. Only a few are under way at once, so memory is bounded by partitions, not by the plan.
 
@@ -40,21 +44,26 @@ class RayExecutor:
 
     def run(self, partitions: Iterable[Partition]) -> Iterator[tuple[Partition, FittedPartition]]:
         """Raises UnavailableError when the cluster is lost; what was yielded before stays good."""
-        task = ray.remote(num_cpus=1, max_retries=_RETRIES)(_fit)
+        for partition, arrays in self.each(_fit, partitions):
+            yield partition, _read(partition, arrays)
+
+    def each(self, function: Callable[[A], B], pieces: Iterable[A]) -> Iterator[tuple[A, B]]:
+        """As `run`, for any function of a module."""
+        task = ray.remote(num_cpus=1, max_retries=_RETRIES)(function)
         cpus = ray.cluster_resources().get("CPU", 1)  # type: ignore[no-untyped-call]  # Ray ships it without types
         width = max(1, int(cpus)) * _TASKS_PER_CPU
-        waiting = iter(partitions)
-        under_way: dict[Any, Partition] = {}
+        waiting = iter(pieces)
+        under_way: dict[Any, A] = {}
         try:
             while True:
-                for partition in islice(waiting, width - len(under_way)):
-                    under_way[task.remote(partition.spec, partition.panel)] = partition
+                for piece in islice(waiting, width - len(under_way)):
+                    under_way[task.remote(piece)] = piece
                 if not under_way:
                     return
                 done, _ = ray.wait(list(under_way), num_returns=1)
                 for reference in done:
-                    partition = under_way.pop(reference)
-                    yield partition, _read(partition, ray.get(reference))
+                    piece = under_way.pop(reference)
+                    yield piece, ray.get(reference)
         except RayError as error:
             raise UnavailableError(
                 f"The Ray cluster did not finish a task: {type(error).__name__}.",
@@ -69,8 +78,8 @@ def _read(partition: Partition, arrays: dict[str, Any]) -> FittedPartition:
     return FittedPartition.from_arrays(arrays, partition.panel.freq, partition.panel.season)
 
 
-def _fit(spec: TrainSpec, panel: Any) -> dict[str, Any]:
-    return fit_every(spec, panel).arrays()
+def _fit(partition: Partition) -> dict[str, Any]:
+    return fit_every(partition.spec, partition.panel).arrays()
 
 
 @contextmanager

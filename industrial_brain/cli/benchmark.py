@@ -15,6 +15,7 @@ def add_to(app: typer.Typer) -> None:
     group.callback()(_group)
     group.command("forecasting")(forecasting)
     group.command("targeting")(targeting)
+    group.command("nowcast")(nowcast)
     group.command("growth")(growth)
     app.add_typer(group, name="benchmark")
 
@@ -71,6 +72,26 @@ def targeting(
     from benchmarks.targeting import run_targeting
 
     run_targeting(folders, json_file=json_file, predictions=predictions, markdown=markdown, console=out)
+
+
+def nowcast(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A monthly panel, such as FRED-MD.")],
+    target: Annotated[
+        list[str] | None, typer.Option(help="Series taken as quarterly; can be repeated. Default: INDPRO, PAYEMS.")
+    ] = None,
+    quarters: Annotated[int, typer.Option(min=8, help="How many of the last quarters are nowcast.")] = 60,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Errors of nowcasts by months before the quarter's end, beside what anyone could do, in pseudo-real time.
+
+    Example: `brain benchmark nowcast data/forecasting/fredmd --target INDPRO`
+    """
+    from benchmarks.nowcasting import TARGETS, run_nowcast
+
+    run_nowcast(
+        folder, targets=target or TARGETS, quarters=quarters, json_file=json_file, markdown=markdown, console=out
+    )
 
 
 def growth(

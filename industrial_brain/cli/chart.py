@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from industrial_brain.domain.forecasts import Forecast
+from industrial_brain.domain.nowcasts import Evolution
 from industrial_brain.domain.observations import Observation
 
 _HEIGHT = 16
@@ -36,6 +37,22 @@ def draw_forecast(history: Sequence[Observation], forecast: Forecast, first: int
     step = max(1, (len(ahead) - start) // _TICKS)
     ticks = list(range(start, len(ahead), step))
     figure.ruler("x").ticks(ticks, [forecast.freq.label(first + tick)[:7] for tick in ticks])
+    return str(plotext.uncolorize(str(figure.build())))
+
+
+def draw_evolution(points: Sequence[Evolution], width: int) -> str:
+    """Lines of braille dots: the number at each moment, and its interval's edges; one step a point."""
+    import plotext
+
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("colorless")
+    figure.plot_size(width, _HEIGHT)
+    steps = list(range(len(points)))
+    for values in ([p.low for p in points], [p.mean for p in points], [p.high for p in points]):
+        figure.draw(_line(figure, steps, values))
+    ticks = steps[:: max(1, len(steps) // _TICKS)]
+    figure.ruler("x").ticks(ticks, [f"{points[tick].as_of:%Y-%m-%d}" for tick in ticks])
     return str(plotext.uncolorize(str(figure.build())))
 
 

@@ -16,6 +16,7 @@ import typer
 
 from industrial_brain.cli.adhoc import fitted_file, write_forecasts
 from industrial_brain.cli.chart import draw_forecast
+from industrial_brain.cli.nowcast import print_report, train
 from industrial_brain.cli.terminal import (
     brain,
     err,
@@ -25,11 +26,12 @@ from industrial_brain.cli.terminal import (
     out,
     plural,
     progress_bar,
+    standing,
     table,
     waiting,
     written,
 )
-from industrial_brain.composition import Brain
+from industrial_brain.composition import Brain, Task
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion, Trained
 from industrial_brain.domain.periods import Frequency
@@ -68,12 +70,18 @@ def train_forecasting(
     promote: Annotated[
         bool, typer.Option("--promote/--no-promote", help="Make the version champion if it passes the gate.")
     ] = True,
+    task: Annotated[
+        Task,
+        typer.Option(help="What to train: `series`, every series; `nowcast`, the nowcasts that a profile declares."),
+    ] = Task.SERIES,
 ) -> None:
     """Fit every series, register a version, judge it beside the champion, and promote it if it passes.
 
     A killed run goes on where it stopped when the same command runs again. A failed run changes nothing.
 
     Example: `brain train forecasting --as-of 2025-12-31`
+
+    Example: `brain train forecasting --task nowcast`
     """
     wired = brain()
     vintage = moment(as_of) if as_of else None
@@ -81,13 +89,16 @@ def train_forecasting(
         vintage = now()  # a date means its end, and today's has not come
     wired.require_database()  # before Ray is started for nothing
     with waiting("Looking for news"):
-        champion = wired.registry.current()
-        news = champion is None or vintage is not None or anyway or wired.has_news(champion, seed=seed)
+        champion = wired.versions_of(task).current()
+        news = champion is None or vintage is not None or anyway or _has_news(wired, champion, task, seed)
     if champion is not None and not news:
         out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")
         err.print("Train all the same with --anyway.")
         return
-    print_training(run_training(wired, ray=ray, as_of=vintage, seed=seed, promote=promote))
+    if task is Task.NOWCAST:
+        print_report(train(wired, ray=ray, as_of=vintage, seed=seed, promote=promote))
+    else:
+        print_training(run_training(wired, ray=ray, as_of=vintage, seed=seed, promote=promote))
 
 
 def forecast(
@@ -235,15 +246,8 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion 
         out.print(line, style="yellow", soft_wrap=True)
 
 
-def standing(version: ModelVersion) -> str:
-    """Where a version stands, in words."""
-    if version.aliases:
-        return " and ".join(version.aliases)
-    if version.status == "refused":
-        return "refused by the gate; the champion stays"
-    if version.status == "historical":
-        return "kept for questions about the past (--as-of)"
-    return {"candidate": "not promoted", "served": "champion once"}.get(version.status, version.status)
+def _has_news(wired: Brain, champion: ModelVersion, task: Task, seed: int) -> bool:
+    return wired.has_nowcast_news(champion) if task is Task.NOWCAST else wired.has_news(champion, seed=seed)
 
 
 def _forecast_file(

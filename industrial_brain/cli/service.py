@@ -13,6 +13,7 @@ import typer
 from industrial_brain.cli.city import last_full_month
 from industrial_brain.cli.doctor import examine
 from industrial_brain.cli.forecasting import print_answer, print_training, run_training
+from industrial_brain.cli.nowcast import print_nowcast, print_report, train
 from industrial_brain.cli.terminal import brain, err, number, out, progress_bar, waiting
 from industrial_brain.composition import Brain, shipped_profiles
 from industrial_brain.domain.access import Role
@@ -67,6 +68,7 @@ def demo(
     for series in (_REAL, _SIMULATED):
         answer = wired.bundle(version).forecast([series], 12, [80, 95])[0]
         print_answer(wired, answer, version, chart=out.is_terminal)
+    _nowcast_if_declared(wired)
     if serve_after:
         _serve_demo(wired, host, port)
 
@@ -97,6 +99,7 @@ def _app(wired: Brain) -> FastAPI:
             observations=wired.observations,
             keys=wired.keys,
             registry=wired.registry,
+            nowcast_registry=wired.nowcast_registry,
             load_bundle=ForecastBundle.read,
             read_periods=read_periods,
             clock=wired.clock,
@@ -136,6 +139,23 @@ def _train_if_needed(wired: Brain) -> None:
         out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")
         return
     print_training(run_training(wired))
+
+
+def _nowcast_if_declared(wired: Brain) -> None:
+    """Train the nowcasts that the city declares, if anything is new, and show the first one with its news."""
+    targets = list(wired.catalogue.nowcasts())
+    if not targets:
+        return
+    with waiting("Looking for news"):
+        champion = wired.nowcast_registry.current()
+        news = champion is None or wired.has_nowcast_news(champion)
+    if champion is None or news:
+        print_report(train(wired, ray=None))
+    if wired.nowcast_registry.current() is None:
+        return  # the gate has said why
+    with waiting("Nowcasting"):
+        told = wired.nowcast(targets[0])
+    print_nowcast(wired, told, chart=out.is_terminal)
 
 
 def _serve_demo(wired: Brain, host: str, port: int) -> None:

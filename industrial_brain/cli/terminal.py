@@ -15,6 +15,7 @@ from rich.table import Table
 
 from industrial_brain.composition import Brain
 from industrial_brain.domain.errors import InputError
+from industrial_brain.domain.forecasts import ModelVersion
 from industrial_brain.domain.protocols import Progress
 from industrial_brain.settings import Settings
 
@@ -108,6 +109,17 @@ def moment(text: str) -> dt.datetime:
 def written(at: dt.datetime | None) -> str:
     """A moment as commands print it."""
     return "-" if at is None else f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M}Z"
+
+
+def standing(version: ModelVersion) -> str:
+    """Where a version stands, in words."""
+    if version.aliases:
+        return " and ".join(version.aliases)
+    if version.status == "refused":
+        return "refused by the gate; the champion stays"
+    if version.status == "historical":
+        return "kept for questions about the past (--as-of)"
+    return {"candidate": "not promoted", "served": "champion once"}.get(version.status, version.status)
 
 
 def number(value: float) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from industrial_brain.cli.forecasting import standing
-from industrial_brain.cli.terminal import brain, err, out, table, written
+from industrial_brain.cli.terminal import brain, err, out, standing, table, written
+from industrial_brain.composition import Task
 from industrial_brain.domain.errors import GateRefusedError, StateError, UnknownIdError
+from industrial_brain.domain.forecasts import ModelVersion
+
+TaskOption = Annotated[Task, typer.Option(help="Whose versions: of all series, or of the nowcasts.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -19,12 +24,16 @@ def add_to(app: typer.Typer) -> None:
 
 def models(
     version: Annotated[int | None, typer.Argument(help="One version in full; default: list all.")] = None,
+    task: TaskOption = Task.SERIES,
 ) -> None:
     """List the versions, or show one with everything that its run recorded."""
-    history = brain().registry.history()
+    history = brain().versions_of(task).history()
     if version is None:
         if not history:
-            err.print("No version yet. Run `brain train forecasting`.")
+            err.print(f"No version yet. Run `brain train forecasting{_flag(task)}`.")
+            return
+        if task is Task.NOWCAST:
+            out.print(_nowcast_versions(history))
             return
         # real and simulated data apart: a figure over both would be about neither
         kinds = [("real", "data.real"), ("simulated", "data.simulated")]
@@ -45,7 +54,7 @@ def models(
         return
     found = next((one for one in history if one.version == version), None)
     if found is None:
-        raise UnknownIdError(f"There is no version {version}.", "See the versions with `brain models`.")
+        raise UnknownIdError(f"There is no version {version}.", f"See the versions with `brain models{_flag(task)}`.")
     facts = table("fact", "value")
     facts.add_row("standing", standing(found))
     facts.add_row("vintage", written(found.vintage))
@@ -55,13 +64,16 @@ def models(
     out.print(facts)
 
 
-def promote(version: Annotated[int, typer.Argument(help="The version to make champion.")]) -> None:
+def promote(
+    version: Annotated[int, typer.Argument(help="The version to make champion.")], task: TaskOption = Task.SERIES
+) -> None:
     """Make a version champion, if it passes the gate beside today's champion.
 
     Running servers pick it up within seconds; the champion of until now becomes `previous`.
     """
     wired = brain()
-    found = next((one for one in wired.registry.history() if one.version == version), None)
+    registry = wired.versions_of(task)
+    found = next((one for one in registry.history() if one.version == version), None)
     if found is None:
         raise UnknownIdError(f"There is no version {version}.", "See the versions with `brain models`.")
     if "champion" in found.aliases:
@@ -69,19 +81,35 @@ def promote(version: Annotated[int, typer.Argument(help="The version to make cha
         return
     if found.status == "withdrawn":
         raise StateError(f"Version {version} was rolled back.", "Train a new one with `brain train forecasting`.")
-    before = wired.registry.current()
-    verdict = wired.judge(version)
+    before = registry.current()
+    verdict = wired.judge(version, task)
     for check in verdict.checks:
         out.print(f"Gate, {check.name}: {'passed' if check.passed else 'REFUSED'}. {check.detail}", soft_wrap=True)
     if not verdict.passed:
         raise GateRefusedError(f"Version {version} did not pass the gate.", "The champion stays; see the checks above.")
-    if wired.registry.current() != before:
+    if registry.current() != before:
         raise StateError("Another version was promoted meanwhile.", "Run the same command again: it is judged anew.")
-    wired.registry.promote(version)
+    registry.promote(version)
     out.print(f"Version {version} is champion.")
 
 
-def rollback() -> None:
+def rollback(task: TaskOption = Task.SERIES) -> None:
     """Make the previous champion champion again; the present one is withdrawn and never served again."""
-    restored = brain().registry.rollback()
+    restored = brain().versions_of(task).rollback()
     out.print(f"Version {restored.version} is champion again.")
+
+
+def _nowcast_versions(history: Sequence[ModelVersion]) -> Table:
+    """Errors in the replay beside the better naive method's; below 1 is better."""
+    listing = table("version#", "standing", "vintage", "trained", "targets#", "RMSE / naive#")
+    for one in history:
+        figures = [f"{one.metrics[name]:{form}}" if name in one.metrics else "-" for name, form in _NOWCAST_FIGURES]
+        listing.add_row(str(one.version), standing(one), written(one.vintage), written(one.created_at), *figures)
+    return listing
+
+
+_NOWCAST_FIGURES = (("targets", ",.0f"), ("rmse_ratio", ".3f"))
+
+
+def _flag(task: Task) -> str:
+    return f" --task {task}" if task is not Task.SERIES else ""

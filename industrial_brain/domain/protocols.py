@@ -15,6 +15,7 @@ from industrial_brain.domain.access import ApiKey, Role
 from industrial_brain.domain.city import Cluster, ClusterClass, Enterprise, Region, Sector, Site, Tier
 from industrial_brain.domain.forecasts import ModelVersion
 from industrial_brain.domain.indicators import Indicator, SeriesInfo, Source
+from industrial_brain.domain.nowcasts import NowcastTarget
 from industrial_brain.domain.observations import Observation, ObservationBatch
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
@@ -73,6 +74,7 @@ class Catalogue(Protocol):
     def put_enterprises(self, enterprises: Iterable[Enterprise]) -> None: ...
     def put_sites(self, sites: Iterable[Site]) -> None: ...
     def put_series(self, series: Iterable[SeriesInfo]) -> None: ...
+    def put_nowcasts(self, nowcasts: Iterable[NowcastTarget]) -> None: ...
 
     def list_regions(
         self,
@@ -116,6 +118,10 @@ class Catalogue(Protocol):
 
     def sites(self) -> dict[str, Site]:
         """All sites by id."""
+        ...
+
+    def nowcasts(self) -> dict[str, NowcastTarget]:
+        """All declared nowcasts by the id of their series, in its order."""
         ...
 
     def series(self, ids: Sequence[str] | None = None) -> dict[str, SeriesInfo]:

@@ -9,11 +9,16 @@ from industrial_brain.domain.errors import NoModelError
 from industrial_brain.domain.forecasts import ModelVersion
 
 
-def version_as_of(history: Sequence[ModelVersion], moment: dt.datetime) -> ModelVersion:
+def version_as_of(
+    history: Sequence[ModelVersion], moment: dt.datetime, training: str = "brain train forecasting"
+) -> ModelVersion:
     """The newest version by vintage, of those that may answer, whose vintage is not after `moment`.
 
     Champions of now and then may answer, and versions trained afterwards for a vintage of the past. A refused or withdrawn
     version never does, nor one that nobody has promoted.
+
+    Args:
+        training: the command that trains one, for the message.
 
     Raises:
         NoModelError: there is none; it says from when on there is one.
@@ -22,7 +27,7 @@ def version_as_of(history: Sequence[ModelVersion], moment: dt.datetime) -> Model
     known = [version for version in answering if version.vintage <= moment]
     if known:
         return max(known, key=lambda version: (version.vintage, version.version))
-    train = f"Train one with `brain train forecasting --as-of {moment:%Y-%m-%d}`"
+    train = f"Train one with `{training} --as-of {moment:%Y-%m-%d}`"
     if not answering:
         raise NoModelError("Nothing has been trained yet.", f"{train}.")
     oldest = min(version.vintage for version in answering)

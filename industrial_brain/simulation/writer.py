@@ -18,6 +18,7 @@ from industrial_brain.domain.indicators import Indicator
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.simulation.calendar import SPRING_FESTIVAL, Timeline
 from industrial_brain.simulation.events import SHOCK_DECAY, Event
+from industrial_brain.simulation.places import CITY
 from industrial_brain.simulation.process import World
 from industrial_brain.simulation.publication import Rows
 
@@ -32,7 +33,38 @@ time_zone = "Asia/Shanghai"
 name = "Industrial Brain city simulator"
 licence = "CC0-1.0"
 simulated = true
+
+[[nowcast]]
+target = "gdp:{city}"
+indicators = [
+{indicators}
+]
+most_related = 15
 """
+
+#: the city's indicators that may tell of its quarterly product: months, weeks, days, and a quarter that is out as late
+_TELLING = (
+    "output",
+    "electricity",
+    "employment",
+    "gas_piped",
+    "gas_piped_daily",
+    "gas_bottled",
+    "investment",
+    "retail_sales",
+    "exports",
+    "freight",
+    "floor_space_sold",
+    "new_enterprises",
+    "producer_prices",
+    "budget_revenue",
+    "online_permits",
+    "tourism_revenue",
+    "cinema_tickets",
+    "hotline_requests",
+    "vegetable_price",
+    "income",
+)
 
 _TRUTH = """\
 # Ground truth of a simulated city
@@ -61,7 +93,8 @@ folder. The process is described in docs/reference/simulator.md.
 
 
 def write_profile(folder: Path, *, seed: int, last_month: str) -> None:
-    text = _PROFILE.format(seed=seed, last_month=last_month)
+    telling = "\n".join(f'  "{code}:{CITY.code}",' for code in _TELLING)
+    text = _PROFILE.format(seed=seed, last_month=last_month, city=CITY.code, indicators=telling)
     (folder / "profile.toml").write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import exc
 from industrial_brain.domain.city import Cluster, ClusterClass, Enterprise, Region, Sector, Site, SiteKind, Tier
 from industrial_brain.domain.errors import InputError, UnknownIdError
 from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo
+from industrial_brain.domain.nowcasts import NowcastTarget, Transformation
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Page
 from industrial_brain.storage import tables
@@ -61,6 +62,10 @@ class SqlCatalogue:
                         "Give the other frequency another id.",
                     )
             upsert(connection, tables.series, [_SERIES.row(one) for one in given.values()], "id")
+
+    def put_nowcasts(self, nowcasts: Iterable[NowcastTarget]) -> None:
+        with writing(self._engine) as connection:
+            upsert(connection, tables.nowcast, [_nowcast_row(one) for one in nowcasts], "series")
 
     def list_regions(
         self,
@@ -128,6 +133,12 @@ class SqlCatalogue:
 
     def sites(self) -> dict[str, Site]:
         return self._all(_SITE)
+
+    def nowcasts(self) -> dict[str, NowcastTarget]:
+        table = tables.nowcast
+        with reading(self._engine) as connection:
+            rows = connection.execute(sa.select(table).order_by(table.c.series))
+            return {row.series: _nowcast_of(row) for row in rows}
 
     def series(self, ids: Sequence[str] | None = None) -> dict[str, SeriesInfo]:
         with reading(self._engine) as connection:
@@ -242,6 +253,28 @@ def _series(connection: sa.Connection, ids: Sequence[str] | None) -> dict[str, S
         for condition in chosen
         for row in connection.execute(sa.select(*_SERIES.columns).where(condition).order_by(table.c.id))
     }
+
+
+def _nowcast_row(target: NowcastTarget) -> dict[str, Any]:
+    return {
+        "series": target.series,
+        "indicators": list(target.indicators),
+        "most_related": target.most_related,
+        "transformations": {name: int(code) for name, code in target.transformations.items()},
+        "blocks": {name: list(ids) for name, ids in target.blocks.items()},
+        "factor_order": target.factor_order,
+    }
+
+
+def _nowcast_of(row: sa.Row[Any]) -> NowcastTarget:
+    return NowcastTarget(
+        series=row.series,
+        indicators=tuple(row.indicators),
+        most_related=row.most_related,
+        transformations={name: Transformation(code) for name, code in row.transformations.items()},
+        blocks={name: tuple(ids) for name, ids in row.blocks.items()},
+        factor_order=row.factor_order,
+    )
 
 
 def _equal(table: sa.Table, **facts: str | bool | None) -> list[sa.ColumnElement[bool]]:

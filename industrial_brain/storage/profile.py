@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from industrial_brain.domain.errors import FileFormatError, ProfileError
 from industrial_brain.domain.indicators import Source
 from industrial_brain.domain.protocols import Catalogue, ObservationStore, Progress, no_progress
+from industrial_brain.storage.files.nowcasts import read_nowcasts
 from industrial_brain.storage.files.profile_tables import CityTables, read_tables
 from industrial_brain.storage.files.report import ImportReport
 from industrial_brain.storage.files.rows import read_table
@@ -27,7 +28,7 @@ class ProfileReport:
     Attributes:
         time_zone: IANA name.
         known_at: when observations became known that don't say it themselves.
-        records: rows of each table file: regions, clusters, indicators, enterprises, sites.
+        records: rows of each table file: regions, clusters, indicators, enterprises, sites; and nowcasts declared.
         imports: one report for each file of observations.
     """
 
@@ -66,7 +67,9 @@ def load_profile(
     for path in files:
         _check_layout(path)
     tables = read_tables(directory, catalogue, simulated=header.source.simulated)
+    nowcasts = read_nowcasts(directory / "profile.toml", header.nowcasts, tables, catalogue)
     _put(catalogue, tables)
+    catalogue.put_nowcasts(nowcasts)
     imports = tuple(
         import_indicators(
             path,
@@ -86,6 +89,7 @@ def load_profile(
         "indicators": len(tables.indicators),
         "enterprises": len(tables.enterprises),
         "sites": len(tables.sites),
+        "nowcasts": len(nowcasts),
     }
     return ProfileReport(header.name, header.time_zone, header.source, header.known_at, records, imports)
 
@@ -96,6 +100,7 @@ class _Header:
     time_zone: str
     source: Source
     known_at: dt.datetime
+    nowcasts: object
 
 
 def _read_header(directory: Path, now: dt.datetime) -> _Header:
@@ -111,7 +116,7 @@ def _read_header(directory: Path, now: dt.datetime) -> _Header:
     source = content.get("source")
     if not isinstance(source, dict):
         raise ProfileError(f"{path} has no table [source].", "Say where the values come from.")
-    _allow(path, content, {"name", "time_zone", "source"})
+    _allow(path, content, {"name", "time_zone", "source", "nowcast"})
     _allow(path, source, {"name", "licence", "url", "simulated", "known_at"})
     return _Header(
         name=_value(path, content, "name", str),
@@ -123,6 +128,7 @@ def _read_header(directory: Path, now: dt.datetime) -> _Header:
             simulated=_value(path, source, "simulated", bool),
         ),
         known_at=_known_at(path, source, now),
+        nowcasts=content.get("nowcast", []),
     )
 
 

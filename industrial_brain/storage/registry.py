@@ -41,9 +41,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from industrial_brain.domain.errors import StateError, UnavailableError, UnknownIdError
 from industrial_brain.domain.forecasts import ModelVersion
 
-#: what the logged model needs beside our own packages, at the versions that trained it
-_REQUIREMENTS = ("mlflow", "numpy", "pandas", "numba")
-
 #: metrics that MLflow takes in one call
 _METRICS_A_CALL = 1000
 
@@ -58,11 +55,13 @@ class LoggedCode:
         root: folder that the other paths are below.
         wrapper: file with the pyfunc model.
         packages: files and folders that it imports, each with the packages around it.
+        requirements: distributions that it needs beside, at the versions that trained it.
     """
 
     root: Path
     wrapper: str
     packages: tuple[str, ...]
+    requirements: tuple[str, ...] = ("mlflow", "numpy", "pandas", "numba")
 
     def copied_to(self, folder: Path) -> list[Path]:
         """Copy the packages, and nothing else, into a folder; the top-level packages there."""
@@ -247,7 +246,7 @@ class MlflowRegistry:
                     python_model=str(self._code.root / self._code.wrapper),
                     artifacts={"bundle": str(artifact)},
                     code_paths=[str(folder) for folder in packages],
-                    pip_requirements=[f"{name}=={installed_version(name)}" for name in _REQUIREMENTS],
+                    pip_requirements=[f"{name}=={installed_version(name)}" for name in self._code.requirements],
                     signature=ModelSignature(
                         inputs=Schema([ColSpec(DataType.string, "series"), ColSpec(DataType.long, "horizon")]),
                         params=ParamSchema([ParamSpec("levels", DataType.double, [80.0, 95.0], shape=(-1,))]),

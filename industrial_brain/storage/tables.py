@@ -144,6 +144,18 @@ observation = sa.Table(
     sqlite_with_rowid=False,
 )
 
+#: a nowcast may be declared before its target has a value: no reference to `series`
+nowcast = sa.Table(
+    "nowcast",
+    metadata,
+    sa.Column("series", CODE, primary_key=True),
+    sa.Column("indicators", sa.JSON, nullable=False),
+    sa.Column("most_related", sa.Integer),
+    sa.Column("transformations", sa.JSON, nullable=False),
+    sa.Column("blocks", sa.JSON, nullable=False),
+    sa.Column("factor_order", sa.Integer, nullable=False),
+)
+
 api_key = sa.Table(
     "api_key",
     metadata,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ import numpy as np
 
 from industrial_brain.domain.errors import BrainError, BundleError, HorizonError, LevelError
 from industrial_brain.domain.forecasts import Failed, Forecast
+from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 from models.forecasting.bundle import HIGHEST_LEVEL
 from models.nowcast.factor_model import Estimate, Layout
@@ -50,6 +51,10 @@ class NowcastBundle:
     targets: Mapping[str, FittedNowcast]
     failed: tuple[Failed, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def updated(self, panels: Iterable[Panel], vintage: dt.datetime) -> Self:
+        """Itself: a nowcast reads what is known at each question, and keeps no state of its own."""
+        return self
 
     def failures(self) -> Iterator[Failed]:
         yield from self.failed

@@ -8,6 +8,7 @@ import pytest
 
 from industrial_brain.domain.city import ClusterClass, Region, Sector, Tier
 from industrial_brain.domain.errors import InputError, UnknownIdError
+from industrial_brain.domain.nowcasts import NowcastTarget, Transformation
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Catalogue
 from tests.contract.city import CLUSTERS, ENTERPRISES, INDICATORS, REGIONS, SERIES, SITES, put_city
@@ -28,6 +29,24 @@ def test_what_was_put_is_listed_whole_and_in_order(catalogue: Catalogue) -> None
     assert catalogue.enterprises() == {one.id: one for one in ENTERPRISES}
     assert catalogue.sites() == {one.id: one for one in SITES}
     assert catalogue.series() == {one.id: one for one in SERIES}
+
+
+def test_declared_nowcasts_come_back_whole_and_are_replaced_by_their_series(catalogue: Catalogue) -> None:
+    full = NowcastTarget(
+        "output:500103:C01",
+        ("readers:500112", "free_1%"),
+        most_related=1,
+        transformations={"readers:500112": Transformation.DIFFERENCE},
+        blocks={"people": ("readers:500112",)},
+        factor_order=2,
+    )
+    plain = NowcastTarget("a:500103", ("b:500103",))
+    catalogue.put_nowcasts([full, plain])
+    assert catalogue.nowcasts() == {"a:500103": plain, "output:500103:C01": full}
+    assert list(catalogue.nowcasts()) == ["a:500103", "output:500103:C01"]
+    changed = replace(plain, indicators=("c:500103",))
+    catalogue.put_nowcasts([changed])
+    assert catalogue.nowcasts()["a:500103"] == changed and len(catalogue.nowcasts()) == 2
 
 
 def test_putting_the_same_again_changes_nothing(catalogue: Catalogue) -> None:

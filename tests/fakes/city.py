@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from industrial_brain.domain.access import Role
 from industrial_brain.domain.city import Cluster, ClusterClass, Region, Sector, Tier
-from industrial_brain.domain.forecasts import ModelVersion
+from industrial_brain.domain.forecasts import Failed, ModelVersion
 from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo, Source
 from industrial_brain.domain.observations import ObservationBatch
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.storage.files.periods import read_periods
+from models.nowcast.bundle import NowcastBundle
+from models.nowcast.fitted import FittedNowcast
 from serving.deps import Services
+from tests.fakes.economy import TARGET, economy
 from tests.fakes.forecast_model import ConstantModel, write_constants
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
 from tests.fakes.worker import InlineWorker
+from training.nowcasting import fit_one
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+SOURCE = Source("the town", "CC0-1.0", simulated=True)
+
+
+@cache
+def _fitted() -> FittedNowcast:
+    town = economy()
+    table = town.table(months=96, quarters=31)
+    fitted = fit_one(town.target, Frequency.QUARTERLY, "1", {}, table, table.end - 1, 4)
+    return replace(fitted, simulated=True)
 
 
 class SmallCity:
@@ -40,6 +55,7 @@ class SmallCity:
         self.observations = FakeObservationStore(self.catalogue)
         self.keys = FakeKeyStore(lambda: self.now)
         self.registry = FakeRegistry(folder / "registry", lambda: self.now)
+        self.nowcast_registry = FakeRegistry(folder / "nowcasts", lambda: self.now, "ib-forecasting-nowcast")
         self.secrets = {role: self.keys.create(role, role)[1] for role in Role}
         self._fill()
 
@@ -51,9 +67,11 @@ class SmallCity:
             observations=self.observations,
             keys=self.keys,
             registry=self.registry,
+            nowcast_registry=self.nowcast_registry,
             load_bundle=ConstantModel.read,
             read_periods=read_periods,
             worker=InlineWorker(),
+            nowcast_worker=InlineWorker(),
             clock=lambda: self.now,
             monotonic=lambda: self.seconds,
             poll_seconds=chosen["poll_seconds"],
@@ -61,6 +79,35 @@ class SmallCity:
             max_series_per_request=int(chosen.get("max_series_per_request", 3)),
             stall_seconds=chosen.get("stall_seconds", 20.0),
         )
+
+    def release_nowcast(self) -> None:
+        """A champion that nowcasts `gdp:1`, and the values that it looks at, known 40 days after each period's end."""
+        town = economy()
+        names = [TARGET, *town.ids]
+        self.catalogue.put_series(
+            SeriesInfo(name, Frequency.QUARTERLY if name == TARGET else Frequency.MONTHLY, "1", name, simulated=True)
+            for name in names
+        )
+        for panel in town.panels():
+            periods = np.concatenate([np.arange(a, b + 1) for a, b in zip(panel.start, panel.last, strict=True)])
+            known = panel.freq.starts(periods + 1) + np.timedelta64(40, "D")
+            self.observations.append(
+                ObservationBatch(
+                    np.repeat(np.array(panel.ids, dtype=object), panel.lengths),
+                    periods,
+                    panel.values,
+                    known.astype("datetime64[us]"),
+                ),
+                SOURCE,
+            )
+        moment = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
+        bundle = NowcastBundle(moment, {TARGET: _fitted()}, (Failed("gdp:2", "It has 3 values."),))
+        folder = self._folder / f"nowcast-{len(self.nowcast_registry.history())}"
+        bundle.write(folder)
+        saved = self.nowcast_registry.save(
+            folder, vintage=moment, metrics={"targets": 1.0}, tags={}, artifacts={}, status="candidate"
+        )
+        self.nowcast_registry.promote(saved.version)
 
     def version(self, vintage: str, constants: Mapping[str, float], status: str = "historical") -> ModelVersion:
         """A version in the registry that has seen data up to midnight of this day."""

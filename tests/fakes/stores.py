@@ -15,6 +15,7 @@ from industrial_brain.domain.access import ApiKey, Role
 from industrial_brain.domain.city import Cluster, ClusterClass, Enterprise, Region, Sector, Site, Tier
 from industrial_brain.domain.errors import InputError, UnknownIdError
 from industrial_brain.domain.indicators import Indicator, SeriesInfo, Source
+from industrial_brain.domain.nowcasts import NowcastTarget
 from industrial_brain.domain.observations import Observation, ObservationBatch, Verdict
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
@@ -33,6 +34,7 @@ class FakeCatalogue:
         self._enterprises: dict[str, Enterprise] = {}
         self._sites: dict[str, Site] = {}
         self._series: dict[str, SeriesInfo] = {}
+        self._nowcasts: dict[str, NowcastTarget] = {}
         self.observations = 0  # kept by FakeObservationStore
 
     def put_regions(self, regions: Iterable[Region]) -> None:
@@ -71,6 +73,12 @@ class FakeCatalogue:
             if one.id in self._series and self._series[one.id].frequency != one.frequency:
                 raise InputError(f"The frequency of series '{one.id}' can't change.")
         self._series |= added
+
+    def put_nowcasts(self, nowcasts: Iterable[NowcastTarget]) -> None:
+        self._nowcasts |= {one.series: one for one in nowcasts}
+
+    def nowcasts(self) -> dict[str, NowcastTarget]:
+        return dict(sorted(self._nowcasts.items()))
 
     def list_regions(
         self,

@@ -50,3 +50,7 @@ def test_a_cluster_that_is_not_there_is_named_with_a_next_step() -> None:
     code = "from training.ray_jobs import ray_cluster\nwith ray_cluster('127.0.0.1:1'): pass"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert "UnavailableError: No Ray cluster answers at 127.0.0.1:1" in done.stderr
+
+
+def test_any_function_of_a_module_can_be_mapped(ray_executor: RayExecutor) -> None:
+    assert sorted(ray_executor.each(abs, [-3, 2, -1])) == [(-3, 3), (-1, 1), (2, 2)]

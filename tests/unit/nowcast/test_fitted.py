@@ -18,10 +18,10 @@ from models.nowcast.fitted import FittedNowcast
 from models.nowcast.selection import relatedness
 from models.nowcast.table import future_dated, month_table
 from models.nowcast.transform import default_transformation, fit_scaling, transformed
-from tests.unit.nowcast.economies import START, TARGET, Economy, economy
+from tests.fakes.economy import START, TARGET, Economy, economy
 from training.nowcasting import NowcastPiece, fit_nowcast, fit_one
 
-WHEN = dt.datetime(2017, 8, 31, tzinfo=dt.UTC)
+WHEN = dt.datetime(2025, 8, 31, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_damaged_bundle_is_named(fitted: FittedNowcast, tmp_path: Path) -> Non
 def test_it_answers_like_a_forecasting_bundle(fitted: FittedNowcast) -> None:
     answer, failed = NowcastBundle(WHEN, {TARGET: fitted}).forecast([TARGET, "y"], 2, [80])
     assert isinstance(answer, Forecast) and isinstance(failed, Failed)
-    assert answer.start == "2017-07-01" and len(answer.mean) == 2
+    assert answer.start == "2025-07-01" and len(answer.mean) == 2
     assert all(
         low < mean < high
         for low, mean, high in zip(answer.quantiles["0.1"], answer.mean, answer.quantiles["0.9"], strict=True)
@@ -103,9 +103,9 @@ def test_the_truth_lies_nearer_to_the_nowcast_than_to_a_random_walk(town: Econom
 def test_the_running_quarter_is_now_and_the_one_before_is_back(town: Economy, fitted: FittedNowcast) -> None:
     view = fitted.view(town.table(months=93, quarters=30), START + 93)
     assert [(view.answer(p, [0.5]).period, view.tense(p)) for p in view.periods()] == [
-        ("2017-07-01", Tense.BACK),
-        ("2017-10-01", Tense.NOW),
-        ("2018-01-01", Tense.NEXT),
+        ("2025-07-01", Tense.BACK),
+        ("2025-10-01", Tense.NOW),
+        ("2026-01-01", Tense.NEXT),
     ]
     widths = [np.ptp(list(view.answer(p, [0.1, 0.9]).quantiles.values())) for p in view.periods()]
     assert widths[0] < widths[1] < widths[2]
@@ -178,7 +178,7 @@ def test_a_monthly_target_is_nowcast_too(town: Economy) -> None:
     table = town.table(months=91, quarters=30)
     found = fit_one(target, Frequency.MONTHLY, "1", {}, table, START + 91, 4)
     view = found.view(table, START + 91)
-    assert [view.answer(p, [0.5]).period for p in view.periods()] == ["2017-08-01", "2017-09-01"]
+    assert [view.answer(p, [0.5]).period for p in view.periods()] == ["2025-08-01", "2025-09-01"]
 
 
 def test_blocks_are_further_factors(town: Economy) -> None:

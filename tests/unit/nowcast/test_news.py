@@ -10,7 +10,7 @@ from industrial_brain.domain.periods import Frequency
 from models.nowcast.fitted import FittedNowcast
 from models.nowcast.news import explain
 from models.nowcast.table import MonthTable
-from tests.unit.nowcast.economies import START, TARGET, Economy, economy
+from tests.fakes.economy import START, TARGET, Economy, economy
 from training.nowcasting import fit_one
 
 #: a month in the middle of a quarter, and its quarter's last month

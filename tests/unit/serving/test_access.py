@@ -22,14 +22,24 @@ MATRIX = {
     ("POST", "/v1/forecasts"): OFFICE,
     ("POST", "/v1/forecasts:adhoc"): OFFICE,
     ("POST", "/v1/forecasts:explain"): OFFICE,
+    ("GET", "/v1/nowcasts"): OFFICE,
+    ("POST", "/v1/nowcasts"): OFFICE,
     ("GET", "/v1/models"): OFFICE,
     ("GET", "/v1/models/{version}"): OFFICE,
 }
 GOOD_BODIES = {
     "/v1/forecasts": {"series": ["output:500103"]},
     "/v1/forecasts:explain": {"series": "output:500103"},
+    "/v1/nowcasts": {"target": "gdp:1"},
     "/v1/forecasts:adhoc": {"freq": "Y", "sizes": [6], "y": [1, 2, 3, 4, 5, 6]},
 }
+
+
+@pytest.fixture
+def city(city: SmallCity) -> SmallCity:
+    """The city, with a nowcast."""
+    city.release_nowcast()
+    return city
 
 
 def _call(client: TestClient, method: str, template: str, secret: str | None = None) -> int:

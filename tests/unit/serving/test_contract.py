@@ -28,6 +28,8 @@ OPERATIONS = [
     ("POST", "/v1/forecasts"),
     ("POST", "/v1/forecasts:adhoc"),
     ("POST", "/v1/forecasts:explain"),
+    ("GET", "/v1/nowcasts"),
+    ("POST", "/v1/nowcasts"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
 ]
@@ -38,8 +40,10 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> tuple[OpenApiSchema, 
     """The app's description, with the app behind it, and an admin's key."""
     city = SmallCity(tmp_path_factory.mktemp("city"))
     city.release("2026-01-15", {"output:500000": 100.0, "output:500103": 40.0})
+    city.release_nowcast()
     app = create_app(city.services(max_series_per_request=5_000))
     app.state.live.poll()
+    app.state.live_nowcasts.poll()
     schema = schemathesis.openapi.from_dict(app.openapi())
     schema.app = app
     return schema, city.secrets[Role.ADMIN]

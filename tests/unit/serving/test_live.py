@@ -40,25 +40,25 @@ def loader() -> Loader:
 
 
 @pytest.fixture
-def live(city: SmallCity, loader: Loader) -> LiveModels:
+def live(city: SmallCity, loader: Loader) -> LiveModels[ForecastModel]:
     return LiveModels(city.registry, loader, city.observations, lambda: city.now, poll_seconds=3600, kept=2)
 
 
-def test_a_champion_is_loaded_once_and_then_left_alone(live: LiveModels, loader: Loader) -> None:
+def test_a_champion_is_loaded_once_and_then_left_alone(live: LiveModels[ForecastModel], loader: Loader) -> None:
     live.poll()
     live.poll()
     assert live.current().version.version == 1
     assert (len(loader.paths), live.swaps) == (1, 1)
 
 
-def test_a_new_champion_replaces_the_old_one(live: LiveModels, city: SmallCity) -> None:
+def test_a_new_champion_replaces_the_old_one(live: LiveModels[ForecastModel], city: SmallCity) -> None:
     live.poll()
     city.release("2026-02-01", {})
     live.poll()
     assert (live.current().version.version, live.swaps) == (2, 2)
 
 
-def test_a_rollback_is_followed_too(live: LiveModels, city: SmallCity) -> None:
+def test_a_rollback_is_followed_too(live: LiveModels[ForecastModel], city: SmallCity) -> None:
     city.release("2026-02-01", {})
     live.poll()
     city.registry.rollback()
@@ -66,7 +66,7 @@ def test_a_rollback_is_followed_too(live: LiveModels, city: SmallCity) -> None:
     assert live.current().version.version == 1
 
 
-def test_a_request_keeps_the_version_that_it_began_with(live: LiveModels, city: SmallCity) -> None:
+def test_a_request_keeps_the_version_that_it_began_with(live: LiveModels[ForecastModel], city: SmallCity) -> None:
     live.poll()
     taken = live.current()
     city.release("2026-02-01", {})
@@ -79,7 +79,7 @@ def test_a_request_keeps_the_version_that_it_began_with(live: LiveModels, city: 
 
 @pytest.mark.parametrize("error", [BundleError("Not a bundle."), OSError("disk"), ValueError("x"), KeyError("y")])
 def test_a_champion_that_cannot_be_loaded_leaves_the_old_one_and_is_told(
-    live: LiveModels, loader: Loader, city: SmallCity, error: Exception
+    live: LiveModels[ForecastModel], loader: Loader, city: SmallCity, error: Exception
 ) -> None:
     live.poll()
     city.release("2026-02-01", {})
@@ -93,7 +93,7 @@ def test_a_champion_that_cannot_be_loaded_leaves_the_old_one_and_is_told(
 
 
 def test_a_registry_that_does_not_answer_leaves_the_old_one(
-    live: LiveModels, city: SmallCity, monkeypatch: pytest.MonkeyPatch
+    live: LiveModels[ForecastModel], city: SmallCity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silent(alias: str = "champion") -> ModelVersion:
         raise UnavailableError("No answer.")
@@ -136,7 +136,7 @@ def test_before_the_first_champion_there_is_no_model(tmp_path: Path, loader: Loa
 
 
 def test_older_versions_are_kept_within_bounds_and_the_least_used_goes_first(
-    live: LiveModels, loader: Loader, city: SmallCity
+    live: LiveModels[ForecastModel], loader: Loader, city: SmallCity
 ) -> None:
     vintages = [city.version(f"2025-0{month}-01", {}).vintage for month in (1, 2, 3)]
     for asked in (0, 1, 0, 2, 0, 1):
@@ -145,14 +145,14 @@ def test_older_versions_are_kept_within_bounds_and_the_least_used_goes_first(
     assert [path.parent.name for path in loader.paths] == ["2", "3", "4", "3"]
 
 
-def test_the_champion_is_not_loaded_twice_for_a_question_as_of(live: LiveModels, loader: Loader) -> None:
+def test_the_champion_is_not_loaded_twice_for_a_question_as_of(live: LiveModels[ForecastModel], loader: Loader) -> None:
     live.poll()
     assert live.as_of(NOW) is live.current()
     assert len(loader.paths) == 1
 
 
 def test_an_older_version_whose_files_are_broken_is_our_failure_and_not_the_callers(
-    live: LiveModels, loader: Loader
+    live: LiveModels[ForecastModel], loader: Loader
 ) -> None:
     loader.error = BundleError("Not a bundle.")
     with pytest.raises(UnavailableError):
@@ -206,7 +206,7 @@ def _mean(model: ForecastModel) -> float:
 
 
 def test_new_observations_reach_the_champion_without_a_training(
-    live: LiveModels, city: SmallCity, loader: Loader
+    live: LiveModels[ForecastModel], city: SmallCity, loader: Loader
 ) -> None:
     live.poll()
     taken = live.current()
@@ -217,7 +217,7 @@ def test_new_observations_reach_the_champion_without_a_training(
     assert (live.current().version.version, live.swaps, live.updates, len(loader.paths)) == (1, 1, 1, 1)
 
 
-def test_values_that_are_filed_late_are_seen_too(live: LiveModels, city: SmallCity) -> None:
+def test_values_that_are_filed_late_are_seen_too(live: LiveModels[ForecastModel], city: SmallCity) -> None:
     _publish(city, 99.0, "2026-02-28")
     live.poll()
     _publish(city, 101.0, "2026-02-20", period=675)  # known before, filed after
@@ -226,7 +226,7 @@ def test_values_that_are_filed_late_are_seen_too(live: LiveModels, city: SmallCi
 
 
 def test_a_question_as_of_a_moment_sees_what_was_known_then_and_nothing_later(
-    live: LiveModels, city: SmallCity
+    live: LiveModels[ForecastModel], city: SmallCity
 ) -> None:
     live.poll()
     _publish(city, 99.0, "2026-02-10")
@@ -239,7 +239,7 @@ def test_a_question_as_of_a_moment_sees_what_was_known_then_and_nothing_later(
 
 
 def test_a_store_that_does_not_answer_leaves_the_champion_as_it_is_and_is_told(
-    live: LiveModels, city: SmallCity, monkeypatch: pytest.MonkeyPatch
+    live: LiveModels[ForecastModel], city: SmallCity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away() -> int:
         raise UnavailableError("The database can't be used.")

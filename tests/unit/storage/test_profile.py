@@ -75,7 +75,7 @@ def test_a_profile_is_stored_whole(profile: Profile) -> None:
     assert profile.catalogue.counts() == COUNTS
     assert (report.name, report.time_zone, report.source.simulated) == ("A small city", "Asia/Shanghai", True)
     assert report.known_at == dt.datetime(2025, 6, 1, tzinfo=dt.UTC)
-    assert report.records == {"regions": 4, "clusters": 1, "indicators": 3, "enterprises": 1, "sites": 3}
+    assert report.records == {"regions": 4, "clusters": 1, "indicators": 3, "enterprises": 1, "sites": 3, "nowcasts": 0}
     assert [(one.path.name, one.accepted, one.revised, one.rejected) for one in report.imports] == [
         ("observations-1.csv", 2, 0, 1),
         ("observations.csv", 0, 1, 0),

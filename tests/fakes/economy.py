@@ -12,8 +12,8 @@ from industrial_brain.domain.periods import Frequency
 from models.nowcast.table import MonthTable, month_table
 
 TARGET = "gdp:1"
-#: January 2010
-START = 480
+#: January 2018
+START = 576
 
 
 @dataclass(frozen=True)
