@@ -9,12 +9,12 @@ from industrial_brain.domain.forecasts import Failed
 from industrial_brain.storage.listing import peers_of
 from models.forecasting.explanation import revised_since, with_revisions
 from serving.deps import Services
-from serving.live import LiveModels
+from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError
 from serving.schemas_explain import ExplainIn, ExplanationOut
 
 
-def explain(services: Services, live: LiveModels, question: ExplainIn) -> ExplanationOut:
+def explain(services: Services, live: LiveModels[ForecastModel], question: ExplainIn) -> ExplanationOut:
     """Why one forecast is what it is.
 
     Raises:
