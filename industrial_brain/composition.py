@@ -21,7 +21,15 @@ from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, ModelVersion
 from industrial_brain.domain.nowcasts import Nowcast, NowcastModelName, NowcastPeriod
 from industrial_brain.domain.panel import Panel
-from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Progress, Registry, no_progress
+from industrial_brain.domain.protocols import (
+    Catalogue,
+    KeyStore,
+    ObservationStore,
+    OverrideStore,
+    Progress,
+    Registry,
+    no_progress,
+)
 from industrial_brain.domain.versions import version_as_of
 from industrial_brain.settings import Settings
 
@@ -99,6 +107,12 @@ class Brain:
         from industrial_brain.storage.observations import SqlObservationStore
 
         return SqlObservationStore(self.engine)
+
+    @cached_property
+    def overrides(self) -> OverrideStore:
+        from industrial_brain.storage.overrides import SqlOverrideStore
+
+        return SqlOverrideStore(self.engine)
 
     @cached_property
     def keys(self) -> KeyStore:
@@ -371,10 +385,12 @@ class Brain:
         if info is None:
             raise UnknownIdError(f"There is no series '{series}'.", "Find ids with `brain indicators SEARCH`.")
         version = self.version_for(as_of)
-        found = self.updated_bundle(version, as_of).explain(series, horizon, peers_of(self.catalogue, info))
+        known = as_of or self.clock()
+        found = self.updated_bundle(version, as_of).explain(
+            series, horizon, peers_of(self.catalogue, info), self.overrides.in_force(known)
+        )
         if isinstance(found, Failed):
             raise StateError(found.reason, "Ask for another series, or train a new version.")
-        known = as_of or self.clock()
         return with_revisions(
             found, self.observations.read_vintages(series, known, since=revised_since(found))
         ), version

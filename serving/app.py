@@ -22,7 +22,7 @@ from serving.live import LiveModels
 from serving.metrics import Metrics
 from serving.nowcasting import NowcastDesk
 from serving.observe import ObserveMiddleware
-from serving.routers import city, forecasts, health, indicators, models, nowcasts, operations
+from serving.routers import city, forecasts, health, indicators, models, nowcasts, operations, overrides
 from serving.schemas import ProblemOut
 
 _DESCRIPTION = """\
@@ -95,7 +95,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.desk = NowcastDesk(services, live_nowcasts)
     app.state.metrics = metrics
     problems.install(app)
-    for part in (health, operations, city, indicators, forecasts, nowcasts, models):
+    for part in (health, operations, city, indicators, forecasts, overrides, nowcasts, models):
         app.include_router(part.router)
     return app
 

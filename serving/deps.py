@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import Depends, Request
 
+from industrial_brain.domain.access import ApiKey
 from industrial_brain.domain.periods import Frequency, Ordinals
-from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, Registry
+from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, OverrideStore, Registry
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
 from serving.worker import SpawnedWorker, Worker
@@ -48,6 +49,7 @@ class Services:
 
     catalogue: Catalogue
     observations: ObservationStore
+    overrides: OverrideStore
     keys: KeyStore
     registry: Registry
     nowcast_registry: Registry
@@ -79,6 +81,11 @@ async def _live(request: Request) -> LiveModels[ForecastModel]:
     return live
 
 
+async def _key(request: Request) -> ApiKey:
+    key: ApiKey = request.scope["state"]["key"]
+    return key
+
+
 async def each_parameter_once(request: Request) -> None:
     """Refuse a query that names a parameter twice: which of the two was meant can't be known."""
     counts = Counter(name for name, _ in request.query_params.multi_items())
@@ -105,4 +112,5 @@ async def no_parameters(request: Request) -> None:
 
 
 ServicesDep = Annotated[Services, Depends(_services)]
+KeyDep = Annotated[ApiKey, Depends(_key)]
 LiveDep = Annotated[LiveModels[ForecastModel], Depends(_live)]

@@ -33,10 +33,11 @@ def explain(services: Services, live: LiveModels[ForecastModel], question: Expla
             slug=UnknownIdError.slug,
         )
     loaded = live.current() if question.as_of is None else live.as_of(question.as_of)
-    found = loaded.model.explain(info.id, question.horizon, peers_of(services.catalogue, info))
+    known = question.as_of or services.clock()
+    overrides = services.overrides.in_force(known)
+    found = loaded.model.explain(info.id, question.horizon, peers_of(services.catalogue, info), overrides)
     if isinstance(found, Failed):
         raise StateError(found.reason, "Ask for another series, or train a new version.")
-    known = question.as_of or services.clock()
     vintages = services.observations.read_vintages(info.id, known, since=revised_since(found))
     found = with_revisions(found, vintages)
     model = {"name": loaded.version.name, "version": loaded.version.version}

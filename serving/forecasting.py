@@ -47,6 +47,9 @@ def answer(services: Services, live: LiveModels[ForecastModel], question: Foreca
     ids = _wanted(services, question)
     loaded = live.current() if question.as_of is None else live.as_of(question.as_of)
     outcomes = loaded.model.forecast(ids, question.horizon, question.levels) if ids else []
+    if question.overrides and outcomes:
+        overrides = services.overrides.in_force(question.as_of or services.clock())
+        outcomes = loaded.model.judged(outcomes, overrides)
     return write_answer(outcomes, {"name": loaded.version.name, "version": loaded.version.version})
 
 
@@ -119,6 +122,7 @@ def _record(forecast: Forecast, model: Mapping[str, object]) -> dict[str, object
         "method": forecast.method,
         "weights": forecast.weights,
         "reconciliation_delta": forecast.reconciliation_delta,
+        "judgement": forecast.judgement,
         "fallback": forecast.fallback,
         "notes": forecast.notes,
         "model": model,

@@ -18,6 +18,7 @@ import structlog
 from industrial_brain.domain.errors import BundleError, NoModelError, UnavailableError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion
+from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.protocols import ObservationStore, Registry
 from industrial_brain.domain.versions import version_as_of
@@ -45,7 +46,17 @@ class ForecastModel(Model, Protocol):
         """One outcome a series, in the order asked. Raises HorizonError and LevelError."""
         ...
 
-    def explain(self, series: str, horizon: int | None, peers: Sequence[str] | None) -> Explanation | Failed:
+    def judged(self, answers: Sequence[Forecast | Failed], overrides: Sequence[Override]) -> list[Forecast | Failed]:
+        """Answers of this model as overrides move them."""
+        ...
+
+    def contradicted(self, override: Override, others: Sequence[Override]) -> tuple[Override, ...] | None:
+        """The others that an override can't stand beside; None if it can."""
+        ...
+
+    def explain(
+        self, series: str, horizon: int | None, peers: Sequence[str] | None, overrides: Sequence[Override]
+    ) -> Explanation | Failed:
         """Why one series' forecast is what it is. Raises HorizonError."""
         ...
 

@@ -30,7 +30,7 @@ from industrial_brain.domain.errors import (
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:industrial-brain:problem:"
 
-Place = Literal["body", "query", "path"]
+Place = Literal["body", "query", "path", "header"]
 
 #: the nearest ancestor of an error decides
 STATUSES: Mapping[type[BrainError], int] = {
@@ -202,7 +202,7 @@ def _faults_of(error: BrainError) -> tuple[Fault, ...]:
     return ()
 
 
-_PLACES: Mapping[object, Place] = {"body": "body", "query": "query", "path": "path"}
+_PLACES: Mapping[object, Place] = {"body": "body", "query": "query", "path": "path", "header": "header"}
 
 
 def fault_of(item: Mapping[str, Any]) -> Fault:

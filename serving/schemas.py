@@ -190,6 +190,9 @@ class ForecastsIn(_In):
         description="Central intervals, in percent: 80 gives the quantiles 0.1 and 0.9. The median is always there.",
     )
     as_of: MomentIn | None = Field(default=None, description="Answer with the newest version that saw nothing later.")
+    overrides: bool = Field(
+        default=True, strict=True, description="Whether to follow planners' overrides that are (or were then) in force."
+    )
 
     @model_validator(mode="after")
     def _one_way_of_naming(self) -> ForecastsIn:
@@ -263,6 +266,22 @@ class ModelName(_Out):
     version: int | None = Field(description="Null where the series were fitted on the spot.")
 
 
+class AppliedOverrideOut(_Out):
+    id: str
+    series: str
+    author: str
+    reason: str
+    expires_at: Moment
+
+
+class JudgementOut(_Out):
+    statistical_mean: list[float] = Field(description="The mean without any override.")
+    held_by: list[AppliedOverrideOut] = Field(description="Overrides of this series, whose values it has.")
+    moved_by: list[AppliedOverrideOut] = Field(
+        description="Overrides of other series, which it moved with so that sums hold."
+    )
+
+
 class ForecastOut(_Out):
     series: str
     freq: Frequency
@@ -274,6 +293,9 @@ class ForecastOut(_Out):
     weights: dict[str, float] = Field(description="The models that answer, with the weight of each.")
     reconciliation_delta: list[float] | None = Field(
         description="What was added to the models' own mean so that parts and wholes add up; null outside a hierarchy."
+    )
+    judgement: JudgementOut | None = Field(
+        description="What overrides moved; null where they moved nothing. Mean and quantiles hold it already."
     )
     fallback: str | None = Field(description="Why a simpler method answers than the engine would choose, or null.")
     notes: list[str] = Field(description="Treatments that a reader should know of.")
@@ -403,7 +425,7 @@ class ReadyOut(_Out):
 
 
 class FaultOut(_Out):
-    place: Literal["body", "query", "path"] = Field(alias="in")
+    place: Literal["body", "query", "path", "header"] = Field(alias="in")
     pointer: str = Field(description="RFC 6901 pointer into the body, or /name of a parameter.")
     detail: str
 

@@ -7,7 +7,18 @@ import sys
 import typer
 
 from industrial_brain import __version__
-from industrial_brain.cli import access, backtest, benchmark, city, forecasting, nowcast, service, versions, why
+from industrial_brain.cli import (
+    access,
+    backtest,
+    benchmark,
+    city,
+    forecasting,
+    nowcast,
+    override,
+    service,
+    versions,
+    why,
+)
 from industrial_brain.cli.terminal import debugging, err, print_error
 from industrial_brain.domain.errors import BrainError, InputError
 
@@ -24,7 +35,7 @@ BRAIN_RAY_ADDRESS; `brain doctor` prints them and says what is wrong with an ins
 app = typer.Typer(
     help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", add_completion=False
 )
-for group in (city, forecasting, why, nowcast, backtest, versions, service, access, benchmark):
+for group in (city, forecasting, why, override, nowcast, backtest, versions, service, access, benchmark):
     group.add_to(app)
 
 

@@ -33,7 +33,7 @@ from industrial_brain.cli.terminal import (
 )
 from industrial_brain.composition import Brain, Task
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
-from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion, Trained
+from industrial_brain.domain.forecasts import Failed, Forecast, Judgement, ModelVersion, Trained
 from industrial_brain.domain.periods import Frequency
 
 if TYPE_CHECKING:
@@ -128,6 +128,9 @@ def forecast(
     update: Annotated[
         bool, typer.Option("--update/--no-update", help="Go on from the newest observations, or from the training's.")
     ] = True,
+    overrides: Annotated[
+        bool, typer.Option("--overrides/--no-overrides", help="Follow planners' overrides, or the models alone.")
+    ] = True,
 ) -> None:
     """Forecast series from the champion, or from the version that answers as of a date; or a file's, without any version.
 
@@ -156,6 +159,8 @@ def forecast(
     version = wired.version_for(then)
     bundle = wired.updated_bundle(version, then) if update else wired.bundle(version)
     answers = bundle.forecast(series, horizon, level or [80, 95])
+    if overrides:
+        answers = bundle.judged(answers, wired.overrides.in_force(then or now()))
     if as_json:
         out.print_json(
             json.dumps({"model": {"name": version.name, "version": version.version}, "answers": _plain(answers)})
@@ -242,6 +247,16 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion 
     trained = answer.parameters_vintage
     since = f" (trained on what was known at {written(trained)})" if trained and trained != answer.vintage else ""
     out.print(f"By {by}; {model}, on what was known at {written(answer.vintage)}{since}.", soft_wrap=True)
+    if answer.judgement is not None:
+        for held in answer.judgement.held_by:
+            out.print(
+                f"Held by override {held.id} of {held.author}, until {written(held.expires_at)}: {held.reason}",
+                style="yellow",
+                soft_wrap=True,
+            )
+        for other in answer.judgement.moved_by:
+            out.print(f"Moved by override {other.id} of {other.series}.", style="yellow", soft_wrap=True)
+        out.print("`--no-overrides` shows the models' own forecast.", style="yellow")
     for line in ([f"Fallback: {answer.fallback}"] if answer.fallback else []) + [f"Note: {n}" for n in answer.notes]:
         out.print(line, style="yellow", soft_wrap=True)
 
@@ -300,6 +315,17 @@ def _plain(answers: Sequence[Forecast | Failed]) -> list[dict[str, object]]:
             **asdict(a),
             "vintage": a.vintage.isoformat(),
             "parameters_vintage": a.parameters_vintage.isoformat() if a.parameters_vintage else None,
+            "judgement": _plain_judgement(a.judgement),
         }
         for a in answers
     ]
+
+
+def _plain_judgement(judgement: Judgement | None) -> dict[str, object] | None:
+    if judgement is None:
+        return None
+    named = {
+        name: [{**asdict(one), "expires_at": one.expires_at.isoformat()} for one in ours]
+        for name, ours in (("held_by", judgement.held_by), ("moved_by", judgement.moved_by))
+    }
+    return {"statistical_mean": judgement.statistical_mean, **named}

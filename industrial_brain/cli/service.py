@@ -97,6 +97,7 @@ def _app(wired: Brain) -> FastAPI:
         Services(
             catalogue=wired.catalogue,
             observations=wired.observations,
+            overrides=wired.overrides,
             keys=wired.keys,
             registry=wired.registry,
             nowcast_registry=wired.nowcast_registry,

@@ -17,6 +17,7 @@ from industrial_brain.domain.forecasts import ModelVersion
 from industrial_brain.domain.indicators import Indicator, SeriesInfo, Source
 from industrial_brain.domain.nowcasts import NowcastTarget
 from industrial_brain.domain.observations import Observation, ObservationBatch
+from industrial_brain.domain.overrides import Override, OverrideState, RepeatableRequest
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 
@@ -182,6 +183,49 @@ class KeyStore(Protocol):
 
     def revoke(self, key_id: str) -> ApiKey:
         """End a key. Unknown ids raise `UnknownIdError`; a revoked key stays as it was."""
+        ...
+
+
+class OverrideStore(Protocol):
+    """Planners' overrides, bitemporal: every read says `as_of`, and sees those that had been made by then, as they stood."""
+
+    def add(self, override: Override, request: RepeatableRequest | None = None) -> Override:
+        """Keep an override; a request that came before gets what it got then.
+
+        Raises:
+            UnknownIdError: there is no such series.
+            StateError: another override in force holds the series in one of the periods.
+            InputError: the request's key came with another digest.
+        """
+        ...
+
+    def repeated(self, request: RepeatableRequest, as_of: dt.datetime) -> Override | None:
+        """What a request got that came before; None for a new one. Raises InputError as `add` does."""
+        ...
+
+    def withdraw(self, override_id: str, by: str, at: dt.datetime) -> Override:
+        """Take an override back. Unknown ids raise `UnknownIdError`; a withdrawn one stays as it was."""
+        ...
+
+    def get(self, override_id: str, as_of: dt.datetime) -> Override:
+        """One override. Ids that are unknown, or were then, raise `UnknownIdError`."""
+        ...
+
+    def in_force(self, as_of: dt.datetime) -> list[Override]:
+        """Those that forecasts followed at that moment, oldest first."""
+        ...
+
+    def list_overrides(
+        self,
+        as_of: dt.datetime,
+        *,
+        series: str | None = None,
+        author: str | None = None,
+        state: OverrideState | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> Page[Override]:
+        """Newest first."""
         ...
 
 

@@ -167,3 +167,28 @@ api_key = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("revoked_at", sa.BigInteger),
 )
+
+#: append-only but for the withdrawal, which keeps its moment. `request_key` is a client's Idempotency-Key, and whose it is
+forecast_override = sa.Table(
+    "forecast_override",
+    metadata,
+    sa.Column("id", CODE, primary_key=True),
+    sa.Column("series", sa.Integer, sa.ForeignKey("series.key"), nullable=False, index=True),
+    sa.Column("start", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("held", sa.JSON, nullable=False),
+    sa.Column("change", sa.String, nullable=False),
+    sa.Column("author", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False, index=True),
+    sa.Column("withdrawn_at", sa.BigInteger),
+    sa.Column("withdrawn_by", sa.String),
+    sa.Column("mean", sa.JSON, nullable=False),
+    sa.Column("low", sa.JSON, nullable=False),
+    sa.Column("high", sa.JSON, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("vintage", sa.BigInteger, nullable=False),
+    sa.Column("request_key", sa.String, unique=True),
+    sa.Column("request_digest", sa.String(64)),
+)

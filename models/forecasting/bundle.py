@@ -26,6 +26,7 @@ from industrial_brain.domain.covariates import Knowledge, PanelCovariates
 from industrial_brain.domain.errors import BundleError, HorizonError, LevelError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
+from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from models.catalogue import forecaster
@@ -34,6 +35,7 @@ from models.forecasting.combination import Combination
 from models.forecasting.explanation import explain
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure
+from models.forecasting.judgement import Shifts, all_shifts, apply_overrides
 from models.forecasting.state import Array
 from models.forecasting.updating import updated_panel
 
@@ -77,6 +79,9 @@ class ForecastBundle:
     provenance: Mapping[str, str] = field(default_factory=dict)
     trained_on: dt.datetime | None = None
     _places: Mapping[str, tuple[Frequency, int]] = field(init=False, repr=False, compare=False)
+    _shifts: dict[tuple[Override, ...], Mapping[Frequency, Shifts]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         places = {name: (freq, row) for freq, p in self.panels.items() for row, name in enumerate(p.panel.ids)}
@@ -192,15 +197,39 @@ class ForecastBundle:
                 )
         return [answers[i] for i in range(len(series))]
 
+    def judged(self, answers: Sequence[Forecast | Failed], overrides: Sequence[Override]) -> list[Forecast | Failed]:
+        """These answers of ours as planners' overrides move them; see `models.forecasting.judgement.apply_overrides`."""
+        if not overrides:
+            return list(answers)
+        shifts = self._shifts.get(tuple(overrides))
+        if shifts is None:
+            shifts = all_shifts(self.panels, self._places, overrides)
+            self._shifts.clear()  # those in force change seldom, and all requests between share them
+            self._shifts[tuple(overrides)] = shifts
+        return apply_overrides(self.panels, self._places, answers, overrides, shifts)
+
+    def contradicted(self, override: Override, others: Sequence[Override]) -> tuple[Override, ...] | None:
+        """The others that an override contradicts, were it made beside them: None if it can be followed in every period.
+
+        An empty tuple: it would need values below zero where there can't be any.
+        """
+        newest = replace(override, created_at=max(one.created_at for one in (override, *others)))
+        shifts = all_shifts(self.panels, self._places, [*others, newest])
+        return next((shift.refused[override.id] for shift in shifts.values() if override.id in shift.refused), None)
+
     def explain(
-        self, series: str, horizon: int | None = None, peers: Sequence[str] | None = None
+        self,
+        series: str,
+        horizon: int | None = None,
+        peers: Sequence[str] | None = None,
+        overrides: Sequence[Override] = (),
     ) -> Explanation | Failed:
         """Why the forecast of one series is what it is; see `models.forecasting.explanation.explain`.
 
         Raises:
             HorizonError: it can't be forecast so far.
         """
-        (answer,) = self.forecast([series], horizon)
+        (answer,) = self.judged(self.forecast([series], horizon), overrides)
         if isinstance(answer, Failed):
             return answer
         freq, row = self._places[series]

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore
+from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, OverrideStore
 from industrial_brain.storage.catalogue import SqlCatalogue
 from industrial_brain.storage.database import migrate, open_database
 from industrial_brain.storage.keys import SqlKeyStore
 from industrial_brain.storage.observations import SqlObservationStore
+from industrial_brain.storage.overrides import SqlOverrideStore
 from industrial_brain.storage.tables import metadata
+from tests.fakes.overrides import FakeOverrideStore
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
 
 SQL = ["sqlite", "postgresql"]
@@ -40,6 +42,7 @@ class Stores:
     catalogue: Catalogue
     observations: ObservationStore
     keys: KeyStore
+    overrides: OverrideStore
 
 
 @pytest.fixture(scope="session")
@@ -101,10 +104,11 @@ def clock() -> Clock:
 def stores(request: pytest.FixtureRequest, clock: Clock) -> Stores:
     if request.param == "fake":
         catalogue = FakeCatalogue()
-        return Stores(catalogue, FakeObservationStore(catalogue), FakeKeyStore(clock))
+        observations = FakeObservationStore(catalogue)
+        return Stores(catalogue, observations, FakeKeyStore(clock), FakeOverrideStore(catalogue, observations))
     found: sa.Engine = request.getfixturevalue(f"{request.param}_engine")
     empty(found)
-    return Stores(SqlCatalogue(found), SqlObservationStore(found), SqlKeyStore(found, clock))
+    return Stores(SqlCatalogue(found), SqlObservationStore(found), SqlKeyStore(found, clock), SqlOverrideStore(found))
 
 
 def empty(engine: sa.Engine) -> None:

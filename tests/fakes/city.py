@@ -22,6 +22,7 @@ from models.nowcast.fitted import FittedNowcast
 from serving.deps import Services
 from tests.fakes.economy import TARGET, economy
 from tests.fakes.forecast_model import ConstantModel, write_constants
+from tests.fakes.overrides import FakeOverrideStore
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
 from tests.fakes.worker import InlineWorker
@@ -53,6 +54,7 @@ class SmallCity:
         self.seconds = 0.0
         self.catalogue = FakeCatalogue()
         self.observations = FakeObservationStore(self.catalogue)
+        self.overrides = FakeOverrideStore(self.catalogue, self.observations)
         self.keys = FakeKeyStore(lambda: self.now)
         self.registry = FakeRegistry(folder / "registry", lambda: self.now)
         self.nowcast_registry = FakeRegistry(folder / "nowcasts", lambda: self.now, "ib-forecasting-nowcast")
@@ -65,6 +67,7 @@ class SmallCity:
         return Services(
             catalogue=self.catalogue,
             observations=self.observations,
+            overrides=self.overrides,
             keys=self.keys,
             registry=self.registry,
             nowcast_registry=self.nowcast_registry,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from industrial_brain.domain.errors import HorizonError
 from industrial_brain.domain.explanations import Explanation, History, MemberEvidence
-from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
+from industrial_brain.domain.forecasts import Failed, Forecast, Judgement, quantile_key
+from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 
@@ -63,17 +65,31 @@ class ConstantModel:
             raise HorizonError(f"{periods} months are too far ahead.", f"Ask for {freq.longest_horizon} at most.")
         return [self._forecast(name, freq, periods, levels) for name in series]
 
-    def explain(self, series: str, horizon: int | None, peers: Sequence[str] | None) -> Explanation | Failed:
-        (answer,) = self.forecast([series], horizon, [80])
+    def judged(self, answers: Sequence[Forecast | Failed], overrides: Sequence[Override]) -> list[Forecast | Failed]:
+        """Series add up with none here: each is held by its own overrides alone."""
+        return [
+            answer if isinstance(answer, Failed) else _held(answer, [o for o in overrides if o.series == answer.series])
+            for answer in answers
+        ]
+
+    def contradicted(self, override: Override, others: Sequence[Override]) -> tuple[Override, ...] | None:
+        """Two overrides of different series contradict each other, here, if the newer has the value 666."""
+        return tuple(one for one in others if one.series != override.series) if 666.0 in override.values else None
+
+    def explain(
+        self, series: str, horizon: int | None, peers: Sequence[str] | None, overrides: Sequence[Override]
+    ) -> Explanation | Failed:
+        (answer,) = self.judged(self.forecast([series], horizon, [80]), overrides)
         if isinstance(answer, Failed):
             return answer
+        shift = tuple(value - self._constants[series] for value in answer.mean)
         return Explanation(
             series=series,
             freq=answer.freq,
             unit=answer.unit,
             start=answer.start,
             mean=answer.mean,
-            parts={"level": answer.mean},
+            parts={"level": (self._constants[series],) * len(shift), "override": shift},
             history=History(answer.start, (), {}),
             members=(MemberEvidence("constant", 1.0, answer.mean, (None,), "the only one"),),
             past_errors=(),
@@ -109,3 +125,19 @@ class ConstantModel:
             parameters_vintage=self._trained_on,
             simulated=True,
         )
+
+
+def _held(answer: Forecast, overrides: Sequence[Override]) -> Forecast:
+    first = answer.freq.ordinal_of_label(answer.start)
+    mean = list(answer.mean)
+    held = []
+    for override in overrides:
+        for step in range(len(mean)):
+            value = override.value_at(first + step)
+            if value is not None:
+                mean[step] = value
+                held.append(override)
+    if not held:
+        return answer
+    by = tuple(one.applied() for one in dict.fromkeys(held))
+    return replace(answer, mean=tuple(mean), judgement=Judgement(answer.mean, held_by=by))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from fastapi.testclient import TestClient
 
 from industrial_brain.domain.access import Role
+from industrial_brain.domain.overrides import Override, StatisticalForecast
+from industrial_brain.domain.periods import Frequency
 from serving.access import RULES, rule_for
 from tests.fakes.city import SmallCity
 
@@ -24,13 +28,20 @@ MATRIX = {
     ("POST", "/v1/forecasts:explain"): OFFICE,
     ("GET", "/v1/nowcasts"): OFFICE,
     ("POST", "/v1/nowcasts"): OFFICE,
+    ("GET", "/v1/overrides"): OFFICE,
+    ("POST", "/v1/overrides"): OFFICE,
+    ("GET", "/v1/overrides:value-added"): OFFICE,
+    ("GET", "/v1/overrides/{id}"): OFFICE,
+    ("POST", "/v1/overrides/{id}:withdraw"): OFFICE,
     ("GET", "/v1/models"): OFFICE,
     ("GET", "/v1/models/{version}"): OFFICE,
 }
+OVERRIDE = {"series": "output:500103", "start": "2026-04", "values": [1.0], "reason": "x", "expires": "2026-06"}
 GOOD_BODIES = {
     "/v1/forecasts": {"series": ["output:500103"]},
     "/v1/forecasts:explain": {"series": "output:500103"},
     "/v1/nowcasts": {"target": "gdp:1"},
+    "/v1/overrides": OVERRIDE,
     "/v1/forecasts:adhoc": {"freq": "Y", "sizes": [6], "y": [1, 2, 3, 4, 5, 6]},
 }
 
@@ -43,7 +54,8 @@ def city(city: SmallCity) -> SmallCity:
 
 
 def _call(client: TestClient, method: str, template: str, secret: str | None = None) -> int:
-    path = template.replace("{id}", "output:500103").replace("{version}", "1")
+    named = "known" if template.startswith("/v1/overrides") else "output:500103"
+    path = template.replace("{id}", named).replace("{version}", "1")
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     status: int = client.request(method, path, headers=headers, json=GOOD_BODIES.get(path)).status_code
     return status
@@ -54,7 +66,14 @@ def _call(client: TestClient, method: str, template: str, secret: str | None = N
 def test_each_role_reaches_its_routes_and_no_other(
     anonymous: TestClient, city: SmallCity, method: str, path: str, role: Role
 ) -> None:
-    assert _call(anonymous, method, path, city.secrets[role]) == (200 if role in MATRIX[method, path] else 403)
+    if path.startswith("/v1/overrides/"):
+        made = StatisticalForecast((1.0,), (0.0,), (2.0,), 1, city.now)
+        ends = city.now + dt.timedelta(days=9)
+        city.overrides.add(
+            Override("known", "output:500103", Frequency.MONTHLY, 700, (1.0,), "set", "a", "x", city.now, ends, made)
+        )
+    status = _call(anonymous, method, path, city.secrets[role])
+    assert status in (200, 201) if role in MATRIX[method, path] else status == 403
 
 
 @pytest.mark.parametrize(("method", "path"), [*MATRIX, ("GET", "/nothing"), ("DELETE", "/v1/regions"), ("GET", "/")])

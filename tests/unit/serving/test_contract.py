@@ -30,6 +30,11 @@ OPERATIONS = [
     ("POST", "/v1/forecasts:explain"),
     ("GET", "/v1/nowcasts"),
     ("POST", "/v1/nowcasts"),
+    ("GET", "/v1/overrides"),
+    ("POST", "/v1/overrides"),
+    ("GET", "/v1/overrides:value-added"),
+    ("GET", "/v1/overrides/{id}"),
+    ("POST", "/v1/overrides/{id}:withdraw"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
 ]

@@ -34,6 +34,7 @@ def test_a_forecast_names_its_model_vintage_method_and_whether_it_is_simulated(p
                 "notes": [],
                 "weights": {},
                 "reconciliation_delta": None,
+                "judgement": None,
                 "model": {"name": "ib-forecasting", "version": 1},
                 "vintage": "2026-01-15T00:00:00Z",
                 "parameters_vintage": "2026-01-15T00:00:00Z",
