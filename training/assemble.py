@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,16 +12,21 @@ from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Floats, Panel, concatenate
 from industrial_brain.domain.periods import Frequency
 from models.forecasting.bundle import ForecastBundle
-from models.forecasting.calibration import calibrate
+from models.forecasting.calibration import GRID, calibrate
+from models.forecasting.coherence import Coherence
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
-from models.forecasting.hierarchy import Structure, reconcile
+from models.forecasting.hierarchy import Structure
 from models.forecasting.state import join
 from training.fit import FittedPartition
 from training.identities import find_structure
 from training.plan import Partition
+from training.reconciling import reconciled_errors
 from training.report import SeriesScores, score_series, standardise
 
 Fitted = tuple[Partition, FittedPartition]
+
+#: values of all paths that a tree's laws are read off, about, and between how many paths that is
+_PATH_VALUES, _FEWEST_PATHS, _MOST_PATHS = 3_000_000, 200, 500
 
 
 def assemble(
@@ -49,32 +55,19 @@ def assemble(
         fitted = FittedPartition.from_arrays(join([f.arrays() for _, f in fitted_parts]), freq, panel.season)
         usable = (fitted.failure == "") & (panel.last >= panel.last.max() - freq.default_horizon)
         structure = (structures or {}).get(freq) or find_structure(panel, infos, parents or {}, usable)
-        error = reconciled_errors(panel, fitted, structure)
-        panels[freq] = _fitted_panel(panel, fitted, infos, structure, error)
+        error, coherence = reconciled_errors(panel, fitted, structure)
+        panels[freq] = with_coherent_laws(_fitted_panel(panel, fitted, infos, structure, coherence, error))
         scores.append(score_series(panels[freq], fitted, error))
     return ForecastBundle(vintage, panels, provenance), scores
 
 
-def reconciled_errors(panel: Panel, fitted: FittedPartition, structure: Structure) -> Floats:
-    """The backtest's errors as they are after reconciliation: float64 (n, origins, horizon).
-
-    Actuals add up, so errors are reconciled like forecasts. A tree whose series do not share their origins, or are not all
-    there at one, keeps the errors that it had.
-    """
-    out = fitted.own_error.copy()
-    for tree in range(int(structure.tree.max(initial=-1)) + 1):
-        members = structure.members(tree)
-        constraints = structure.constraints(members)
-        for k in range(out.shape[1]):
-            error, scale = fitted.own_error[members, k], fitted.own_scale[members, k]
-            shared = (fitted.origins[members, k] == fitted.origins[members[0], k]).all()
-            if shared and np.isfinite(error).all() and np.isfinite(scale).all():
-                out[members, k] = reconcile(error, (scale**2).mean(axis=1), constraints)
-    return out
-
-
 def _fitted_panel(
-    panel: Panel, fitted: FittedPartition, infos: Mapping[str, SeriesInfo], structure: Structure, error: Floats
+    panel: Panel,
+    fitted: FittedPartition,
+    infos: Mapping[str, SeriesInfo],
+    structure: Structure,
+    coherence: Coherence,
+    error: Floats,
 ) -> FittedPanel:
     facts = [infos[name] for name in panel.ids]
     simulated = np.array([info.simulated for info in facts])
@@ -87,6 +80,7 @@ def _fitted_panel(
         panel=panel,
         model=fitted.model,
         structure=structure,
+        coherence=coherence,
         real=real,
         simulated_law=simulated_law,
         width=width,
@@ -101,3 +95,18 @@ def _fitted_panel(
             tuple(fitted.model.members), fitted.origins, fitted.error, fitted.mase_scale, fitted.weights
         ),
     )
+
+
+def with_coherent_laws(fitted: FittedPanel) -> FittedPanel:
+    """The panel with laws of their own for the series of trees, read off paths that add up."""
+    horizon = fitted.backtest.error.shape[3]
+    rows = np.flatnonzero(fitted.structure.tree >= 0)
+    own_law = np.full(len(fitted.panel), -1, dtype=np.int64)
+    own_law[rows] = np.arange(len(rows))
+    laws = np.empty((len(rows), horizon, len(GRID)), dtype=np.float32)
+    for number in range(fitted.structure.trees):
+        members = fitted.structure.members(number)
+        count = int(np.clip(_PATH_VALUES // (len(members) * horizon), _FEWEST_PATHS, _MOST_PATHS))
+        paths = fitted.draw_tree(number, horizon, count, 0, midway=True)
+        laws[own_law[members]] = fitted.standardised(members, paths)
+    return replace(fitted, coherence=replace(fitted.coherence, own_law=own_law, laws=laws))

@@ -31,6 +31,7 @@ from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from models.catalogue import forecaster
 from models.forecasting.calibration import Calibration
+from models.forecasting.coherence import Coherence
 from models.forecasting.combination import Combination
 from models.forecasting.explanation import explain
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
@@ -382,8 +383,11 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
         **{f"structure/{name}": getattr(fitted.structure, name) for name in _STRUCTURE_FIELDS},
         "real/quantiles": fitted.real.quantiles,
         "real/errors": np.array(fitted.real.errors),
+        "real/leads": fitted.real.leads,
         "simulated_law/quantiles": fitted.simulated_law.quantiles,
         "simulated_law/errors": np.array(fitted.simulated_law.errors),
+        "simulated_law/leads": fitted.simulated_law.leads,
+        **{f"coherence/{name}": array for name, array in fitted.coherence.arrays().items()},
         "backtest/origins": record.origins,
         "backtest/error": record.error,
         "backtest/mase_scale": record.mase_scale,
@@ -409,8 +413,11 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
         ),
         model=unfitted.with_arrays(model),
         structure=Structure(**{name: archive[f"structure/{name}"] for name in _STRUCTURE_FIELDS}),
-        real=Calibration(archive["real/quantiles"], int(archive["real/errors"])),
-        simulated_law=Calibration(archive["simulated_law/quantiles"], int(archive["simulated_law/errors"])),
+        coherence=Coherence.from_arrays(
+            {name.removeprefix("coherence/"): archive[name] for name in archive if name.startswith("coherence/")}
+        ),
+        real=_calibration(archive, "real"),
+        simulated_law=_calibration(archive, "simulated_law"),
         backtest=BacktestRecord(
             members=tuple(facts["members"]),
             origins=archive["backtest/origins"],
@@ -457,3 +464,7 @@ def _covariates(archive: Mapping[str, Array]) -> PanelCovariates | None:
         knowledge=tuple(Knowledge(text) for text in archive["covariates/knowledge"].tolist()),
         **{name: archive[f"covariates/{name}"] for name in _COVARIATE_FIELDS},
     )
+
+
+def _calibration(archive: Mapping[str, Array], name: str) -> Calibration:
+    return Calibration(archive[f"{name}/quantiles"], int(archive[f"{name}/errors"]), archive[f"{name}/leads"])

@@ -58,6 +58,9 @@ _FARTHEST = float(np.log(3.0))
 #: pairs of origins that the reliability's prior, none, counts for
 _RELIABILITY_PRIOR = 30.0
 
+#: correlation expected of errors one lead apart, and the trajectories that this expectation counts for
+_NEXT_LEAD, _LEAD_PRIOR = 0.5, 10.0
+
 #: points of a law while it is worked on, and of the normal spread that it is mixed over
 _POINTS = (np.arange(999) + 0.5) / 999
 _MIXED = np.array([NormalDist().inv_cdf((i + 0.5) / 9) for i in range(9)])
@@ -70,10 +73,12 @@ class Calibration:
     Attributes:
         quantiles: float64 (horizons, len(GRID)), rising along the second axis; later horizons use the last row.
         errors: how many backtest errors they rest on; 0 means that they are the normal law's.
+        leads: float64 (horizon, horizon), correlation of a series' error at one lead with its error at another.
     """
 
     quantiles: Floats
     errors: int
+    leads: Floats
 
     def at(self, probabilities: npt.ArrayLike, horizon: int) -> Floats:
         """Standardised quantiles of shape (horizon, len(probabilities)). Probabilities beyond the grid are held at its ends."""
@@ -83,7 +88,11 @@ class Calibration:
 
 def normal_calibration() -> Calibration:
     """The normal law: for want of backtest errors."""
-    return Calibration(quantiles=np.array([[NormalDist().inv_cdf(p) for p in GRID]]), errors=0)
+    return Calibration(
+        quantiles=np.array([[NormalDist().inv_cdf(p) for p in GRID]]),
+        errors=0,
+        leads=_lead_correlation(np.empty((0, 1))),
+    )
 
 
 def calibrate(errors: Floats) -> tuple[Calibration, Floats]:
@@ -126,7 +135,7 @@ def calibrate(errors: Floats) -> tuple[Calibration, Floats]:
         rows.append(np.quantile(np.outer(law, sizes), GRID))
     untried = ~np.isfinite(level).any(axis=1)
     width[untried] = reliability * float(np.var(level[np.isfinite(level)]))  # the root mean square of a lognormal width
-    return Calibration(quantiles=np.stack(rows), errors=int(known.sum())), np.exp(width)
+    return Calibration(quantiles=np.stack(rows), errors=int(known.sum()), leads=_lead_correlation(left)), np.exp(width)
 
 
 def _of_few(errors: Floats, origins: int) -> Calibration:
@@ -138,7 +147,9 @@ def _of_few(errors: Floats, origins: int) -> Calibration:
     log = np.clip(np.log(max(size, 1e-9)), -2.0 * _FARTHEST, 2.0 * _FARTHEST) * origins / (origins + _FEW_PRIOR)
     normal = np.array([NormalDist().inv_cdf(p) for p in _POINTS])
     quantiles = np.quantile(np.outer(normal, np.exp(log + _FEW_SPREAD * _MIXED)), GRID)
-    return Calibration(quantiles=quantiles[None, :], errors=int(np.isfinite(errors).sum()))
+    return Calibration(
+        quantiles=quantiles[None, :], errors=int(np.isfinite(errors).sum()), leads=_lead_correlation(errors)
+    )
 
 
 def _levels(errors: Floats) -> Floats:
@@ -198,3 +209,27 @@ def _skew(errors: Floats) -> float:
     about = float(((bias - bias.mean()) ** 2).sum())
     spread = (_BIAS_PRIOR * _BIAS_SPREAD**2 + about) / (_BIAS_PRIOR + len(bias) - 1)
     return float(max(0.0, 1.0 - spread / len(bias) / max(bias.mean() ** 2, 1e-12)))
+
+
+def _lead_correlation(errors: Floats) -> Floats:
+    """Correlations of errors at two leads, about zero: what errors share for a whole horizon is part of how they go on.
+
+    Shrunk to a decay with the distance of the leads, and made a correlation matrix where gaps kept it from being one.
+    """
+    horizon = errors.shape[-1]
+    paths = errors.reshape(-1, horizon)
+    known = np.isfinite(paths)
+    filled = np.where(known, paths, 0.0)
+    size = np.sqrt((filled**2).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    z = np.divide(filled, size, out=np.zeros(filled.shape), where=size > 0.0)
+    z = np.clip(z, -3.0, 3.0)  # a few large errors must not speak for all
+    both = known.T.astype(np.float64) @ known.astype(np.float64)
+    spread = np.sqrt(np.maximum(np.diag(z.T @ z) / np.maximum(np.diag(both), 1.0), 1e-12))
+    seen = z.T @ z / np.maximum(both, 1.0) / np.outer(spread, spread)
+    usual = _NEXT_LEAD ** np.abs(np.subtract.outer(np.arange(horizon), np.arange(horizon)))
+    blended = (both * seen + _LEAD_PRIOR * usual) / (both + _LEAD_PRIOR)
+    values, vectors = np.linalg.eigh(0.5 * (blended + blended.T))
+    mended = (vectors * np.maximum(values, 1e-4)) @ vectors.T
+    root = np.sqrt(np.diag(mended))
+    correlation: Floats = mended / np.outer(root, root)
+    return correlation

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,13 @@ from features.present import mean_of_present
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Distribution
-from models.forecasting.calibration import Calibration
+from models.forecasting.calibration import GRID, Calibration
+from models.forecasting.coherence import Coherence
 from models.forecasting.combination import Combination
-from models.forecasting.hierarchy import Structure, reconcile
+from models.forecasting.hierarchy import Structure, Tree
+from models.forecasting.memo import Memo
+from models.forecasting.paths import Margins, draw_steps, free_paths, interpolate, tree_paths
+from models.forecasting.reconciliation import ErrorCovariance, reconcile
 
 #: a one-step error below this share of the mean is rounding: the model fits without an error
 EXACT = 1e-9
@@ -60,7 +65,7 @@ class FittedPanel:
     Attributes:
         panel: what the models had seen.
         model: the fitted combination.
-        structure: which series are sums of others.
+        structure: which series are sums of others. coherence: how their errors go together.
         real, simulated_law: standardised quantiles learnt from the frequency's real series, and from its simulated ones: what
             a simulator gets wrong says nothing of real data.
         width: float64 (n,), what a series' scale is multiplied with before its law is, by its own errors.
@@ -83,23 +88,99 @@ class FittedPanel:
     nonnegative: npt.NDArray[np.bool_]
     simulated: npt.NDArray[np.bool_]
     backtest: BacktestRecord
+    coherence: Coherence
+    _memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
 
     def predict(
-        self, rows: npt.NDArray[np.int64], horizon: int, probabilities: Sequence[float]
+        self, rows: npt.NDArray[np.int64], horizon: int, probabilities: npt.ArrayLike
     ) -> tuple[Floats, Floats, Floats]:
         """Reconciled means (rows, horizon), quantiles (rows, horizon, probabilities), and what reconciliation added to the
         means (rows, horizon), of these rows, in the series' units."""
         own = self.model.take(rows).forecast(horizon)
         mean = own.mean.copy()
-        for tree in np.unique(self.structure.tree[rows]):
-            if tree >= 0:
-                self._reconcile(int(tree), rows, mean)
+        for number in np.unique(self.structure.tree[rows]):
+            if number >= 0:
+                self._put_together(int(number), rows, mean)
         floor = np.where(self.nonnegative[rows], 0.0, -np.inf)
         mean = np.maximum(mean, floor[:, None])
-        laws = np.stack([law.at(probabilities, horizon) for law in (self.real, self.simulated_law)])
         scale = self._no_finer_than_the_values(rows, own) * self.width[rows, None]
-        quantiles = mean[:, :, None] + scale[:, :, None] * laws[self.simulated[rows].astype(np.int64)]
+        laws = interpolate(self._laws(rows, horizon), np.asarray(probabilities, dtype=np.float64))
+        quantiles = mean[:, :, None] + scale[:, :, None] * laws
         return mean, np.maximum(quantiles, floor[:, None, None]), mean - own.mean
+
+    def paths(self, rows: npt.NDArray[np.int64], horizon: int, count: int, seed: int) -> Floats:
+        """Joint sample paths, float64 (rows, horizon, count), each of which adds up, in the series' units.
+
+        A series' paths depend on `seed`, `count`, and for series of a tree on `horizon`, and not on what else is asked. Paths
+        of series that are in no common tree are independent.
+        """
+        out = np.empty((len(rows), horizon, count))
+        for number in np.unique(self.structure.tree[rows]):
+            places = np.flatnonzero(self.structure.tree[rows] == number)
+            if number >= 0:
+                key = ("paths", int(number), horizon, count, seed)
+                drawn = self._memo.get(key, partial(self.draw_tree, int(number), horizon, count, seed))
+                out[places] = drawn[np.searchsorted(self.structure.members(int(number)), rows[places])]
+                continue
+            _, margins, _ = self.predict(rows[places], horizon, GRID)
+            for place, margin in zip(places.tolist(), margins, strict=True):
+                row = int(rows[place])
+                rng = self._dice(row, seed)
+                alone = ErrorCovariance.diagonal(np.ones(1))
+                draws = draw_steps(alone, self._leads(row), np.zeros(1, dtype=np.int64), horizon, count, rng)
+                out[place] = free_paths(draws, Margins(margin[None]), rng)[0]
+        return out
+
+    def draw_tree(self, number: int, horizon: int, count: int, seed: int, *, midway: bool = False) -> Floats:
+        """Paths of all members of a tree, float64 (members, horizon, count), from each one's own next period on.
+
+        Series of a tree may end at different periods: what adds up are the periods after the last value of any of them.
+
+        Args:
+            midway: take the middle of each stratum of a law, not a random place in it: for reading quantiles off.
+        """
+        tree = Tree.of(self.structure, number)
+        members = tree.members
+        lags = self.panel.last[members].max() - self.panel.last[members]
+        longest = int(lags.max())
+        rng = self._dice(int(members[0]), seed)
+        _, margins, _ = self.predict(members, horizon + longest, GRID)
+        together = np.take_along_axis(margins, (lags[:, None] + np.arange(horizon)[None, :])[:, :, None], axis=1)
+        dependence = self.coherence.dependence(number, tree)
+        draws = draw_steps(dependence, self._leads(int(members[0])), lags, horizon, count, rng)
+        dice = None if midway else rng
+        spread = together[:, :, -3] - together[:, :, 2]
+        out = tree_paths(draws[:, longest:], Margins(together), spread, tree, self.nonnegative[members], dice)
+        for lag in np.unique(lags[lags > 0]).tolist():
+            late = np.flatnonzero(lags == lag)
+            alone = free_paths(draws[late, longest - lag : longest], Margins(margins[late, :lag]), dice)
+            out[late] = np.concatenate([alone, out[late]], axis=1)[:, :horizon]
+        return out
+
+    def standardised(self, rows: npt.NDArray[np.int64], paths: Floats) -> Floats:
+        """Quantiles at `GRID` of these rows' paths, (rows, horizon, count), less the mean, over scale and width: a law as
+        `Coherence` keeps it. Where there is no width, the pool's."""
+        horizon = paths.shape[1]
+        mean, _, _ = self.predict(rows, horizon, (0.5,))
+        own = self.model.take(rows).forecast(horizon)
+        scale = (self._no_finer_than_the_values(rows, own) * self.width[rows, None])[:, :, None]
+        found = np.quantile(paths, GRID, axis=2).transpose(1, 2, 0) - mean[:, :, None]
+        return np.divide(found, scale, out=self._laws(rows, horizon), where=scale > 0.0)
+
+    def _laws(self, rows: npt.NDArray[np.int64], horizon: int) -> Floats:
+        """Standardised quantiles at `GRID`, float64 (rows, horizon, len(GRID)): the pool's, or what paths left of them."""
+        steps = np.arange(horizon)
+        pools = [law.quantiles[np.minimum(steps, len(law.quantiles) - 1)] for law in (self.real, self.simulated_law)]
+        out = np.stack(pools)[self.simulated[rows].astype(np.int64)]
+        laws, own = self.coherence.laws, self.coherence.own_law[rows]
+        out[own >= 0] = laws[own[own >= 0]][:, np.minimum(steps, laws.shape[1] - 1)]
+        return out
+
+    def _leads(self, row: int) -> Floats:
+        return self.simulated_law.leads if self.simulated[row] else self.real.leads
+
+    def _dice(self, row: int, seed: int) -> np.random.Generator:
+        return np.random.default_rng([seed, zlib.crc32(self.panel.ids[row].encode())])
 
     def _no_finer_than_the_values(self, rows: npt.NDArray[np.int64], own: Distribution) -> Floats:
         """The scale, where a model fitted a history without an error, no less than what rounding alone leaves unknown."""
@@ -120,24 +201,31 @@ class FittedPanel:
         np.maximum.at(newest, tree, last)
         return np.where(tree[rows] >= 0, newest[tree[rows]] - last[rows], np.inf)
 
-    def _reconcile(self, tree: int, rows: npt.NDArray[np.int64], mean: Floats) -> None:
-        """Make the means of the rows of this tree add up, in place.
+    def _put_together(self, number: int, rows: npt.NDArray[np.int64], mean: Floats) -> None:
+        """Make the means of the rows of this tree add up, in place, from each row's lag on."""
+        horizon = mean.shape[1]
+        together = self._memo.get(("mean", number, horizon), lambda: self._reconciled(number, horizon))
+        members = self.structure.members(number)
+        places = np.flatnonzero(self.structure.tree[rows] == number)
+        found = np.searchsorted(members, rows[places])
+        lags = self.panel.last[members].max() - self.panel.last[rows[places]]
+        for place, member, lag in zip(places.tolist(), found.tolist(), lags.tolist(), strict=True):
+            if lag < horizon:
+                mean[place, lag:] = together[member, : horizon - lag]
+
+    def _reconciled(self, number: int, horizon: int) -> Floats:
+        """Means that add up, float64 (members, horizon).
 
         Series of a tree may end at different periods: those that end earlier are forecast further, and what is reconciled
         are the periods after the last value of any of them.
         """
-        horizon = mean.shape[1]
-        members = self.structure.members(tree)
+        tree = Tree.of(self.structure, number)
+        members = tree.members
         lag = self.panel.last[members].max() - self.panel.last[members]
-        usual = (
-            self.panel.freq.default_horizon
-        )  # the variances' horizon, so that an answer does not depend on how many are asked
+        # the variances' horizon, so that an answer does not depend on how many periods are asked
+        usual = self.panel.freq.default_horizon
         whole = self.model.take(members).forecast(max(horizon, usual) + int(lag.max()))
         values = np.take_along_axis(whole.mean, lag[:, None] + np.arange(horizon)[None, :], axis=1)
         variance = (whole.scale[:, :usual] ** 2).mean(axis=1)
-        together = reconcile(values, variance, self.structure.constraints(members), self.nonnegative[members])
-        place = {int(row): i for i, row in enumerate(members)}
-        for i, row in enumerate(rows):
-            member = place.get(int(row))
-            if member is not None and lag[member] < horizon:
-                mean[i, lag[member] :] = together[member, : horizon - lag[member]]
+        covariance = self.coherence.covariance(number, tree, variance)
+        return reconcile(values, covariance, tree, self.nonnegative[members])

@@ -1,30 +1,26 @@
-"""Reconciliation: forecasts of parts and wholes that add up, as the data do.
+"""Hierarchy: which series are sums of others, and one tree of them as sparse matrices.
 
-An identity says that one series is the sum of others. With C holding one row an identity (1 for the whole, -1 for each part),
-the reconciled forecasts are the nearest ones to the models' own for which C y = 0, distances measured in the models' own error
-variances W: y - W C' (C W C')^-1 C y. This is MinT (Wickramasuriya, Athanasopoulos and Hyndman 2019) with a diagonal W
-(variance scaling), in the constraint form (Di Fonzo and Girolimetto 2023), which takes crossed groupings as they come.
+An identity says that one series is the sum of others. A tree is what identities join, however indirectly. Its *leaves* are the
+series that no identity explains; every other one is a sum of leaves, so leaves decide everything (`Tree.summing`). Crossed
+groupings (region x cluster) may say the same thing twice, and may also tie leaves to each other: a district is the sum of its
+towns, and of its clusters. What is said twice is dropped; what ties leaves is kept (`Tree.ties`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from scipy.linalg.lapack import dpstrf
+from scipy.sparse import csr_array, vstack
 
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.periods import Ordinals
 from models.forecasting.state import Rows
 
-#: share of the largest eigenvalue below which an identity counts as implied by the others
-_REDUNDANT = 1e-11
-
-#: size, relative to a series' own and to the largest, below which a value is rounding
-_DIGITS, _ROUNDING = 1e-9, 1e-13
-
-#: rounds of alternating projections, and how close they must bring the two sets, relative to the largest value
-_ROUNDS, _CLOSE = 1000, 1e-9
+#: share of an identity's size that the others may leave of it before it says something of its own
+_REDUNDANT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ class Structure:
     tree: Ordinals
 
     @classmethod
-    def of(cls, identities: list[tuple[int, list[int]]], rows: int) -> Structure:
+    def of(cls, identities: Sequence[tuple[int, Sequence[int]]], rows: int) -> Structure:
         """The structure of these (whole, parts) over a panel of so many rows."""
         tree = np.arange(rows)  # the smallest row that each is joined with
 
@@ -74,92 +70,124 @@ class Structure:
         """No identity at all."""
         return cls.of([], rows)
 
+    @property
+    def trees(self) -> int:
+        """How many there are."""
+        return int(self.tree.max(initial=-1)) + 1
+
     def members(self, tree: int) -> Rows:
         """The rows of a tree, ascending."""
         return np.flatnonzero(self.tree == tree)
 
-    def constraints(self, members: Rows) -> Floats:
-        """C, float64 (identities of the tree, len(members)): 1 for the whole, -1 for each part."""
+    def constraints(self, members: Rows) -> csr_array:
+        """C, sparse (identities of the tree, len(members)): 1 for the whole, -1 for each part, as they were said."""
         place = np.full(len(self.tree), -1, dtype=np.int64)
         place[members] = np.arange(len(members))
         own = np.flatnonzero(place[self.whole] >= 0)
-        rows = np.zeros((len(own), len(members)))
-        for i, identity in enumerate(own):
-            rows[i, place[self.whole[identity]]] = 1.0
-            np.add.at(rows[i], place[self.parts[self.indptr[identity] : self.indptr[identity + 1]]], -1.0)
-        return rows
+        sizes = (self.indptr[1:] - self.indptr[:-1])[own]
+        first = np.repeat(self.indptr[:-1][own] - np.concatenate([[0], np.cumsum(sizes)[:-1]]), sizes)
+        parts = place[self.parts[first + np.arange(int(sizes.sum()))]] if len(own) else np.empty(0, dtype=np.int64)
+        rows = np.concatenate([np.arange(len(own)), np.repeat(np.arange(len(own)), sizes)])
+        columns = np.concatenate([place[self.whole[own]], parts])
+        signs = np.concatenate([np.ones(len(own)), -np.ones(len(parts))])
+        return csr_array((signs, (rows, columns)), shape=(len(own), len(members)))
 
 
-def reconcile(
-    values: Floats, variance: Floats, constraints: Floats, nonnegative: npt.NDArray[np.bool_] | None = None
-) -> Floats:
-    """The nearest values that add up.
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One tree, ready to be computed with. Rows and columns follow `members`.
 
-    Args:
-        values: float64 (series, columns); each column is reconciled by itself.
-        variance: float64 (series,), none negative; a series with none keeps its value, as far as the identities let it.
-        constraints: float64 (identities, series), as `Structure.constraints` gives them.
-        nonnegative: bool (series,), which series can't be below zero; they are held at zero where they would be.
-
-    Returns:
-        float64, like `values`. Identities hold to the last digits of the largest value among them.
+    Attributes:
+        members: the panel's rows.
+        leaves: positions in `members` of the series that no identity explains.
+        summing: sparse (members, leaves): every series as a sum of leaves.
+        ties: sparse (ties, leaves): what holds between leaves, none of them said twice; each row times the leaves is 0.
+        constraints: sparse (identities, members), none of them said twice.
     """
-    largest = float(variance.max(initial=0.0))
-    weights = np.maximum(variance / largest, 1e-12) if largest > 0.0 else np.ones(len(variance))
-    gain = _gain(weights, constraints)
-    out = _onto(values, gain, constraints)
-    if nonnegative is not None and (out[nonnegative] < 0.0).any():
-        out = _nonnegative(values, weights, gain, constraints, nonnegative)
-    # what is left of zero by rounding is zero: next to a sum that is zero too, it would be all of it
-    own = _DIGITS * np.maximum(np.abs(values).max(axis=1, initial=0.0), np.sqrt(variance))
-    noise = np.maximum(own, _ROUNDING * np.abs(out).max(initial=0.0))
-    out[np.abs(out) < noise[:, None]] = 0.0
-    return out
+
+    members: Rows
+    leaves: Rows
+    summing: csr_array
+    ties: csr_array
+    constraints: csr_array
+
+    @classmethod
+    def of(cls, structure: Structure, tree: int) -> Tree:
+        members = structure.members(tree)
+        return cls.from_constraints(members, structure.constraints(members))
+
+    @classmethod
+    def from_constraints(cls, members: Rows, said: csr_array) -> Tree:
+        """Sort what the identities say into sums of leaves, ties between leaves, and repetitions."""
+        n = len(members)
+        defining = _defining(said)
+        explained = np.array(sorted(defining), dtype=np.int64)
+        leaves = np.setdiff1d(np.arange(n), explained)
+        own = np.array([defining[row] for row in explained.tolist()], dtype=np.int64)
+        select = csr_array((np.ones(len(leaves)), (leaves, leaves)), shape=(n, n))
+        step = csr_array((np.ones(len(explained)), (explained, explained)), shape=(n, n))
+        step = step - _scatter(said[own], explained, n) + select  # each whole as its parts, each leaf as itself
+        summing = step
+        while True:  # parts of parts, until only leaves are left
+            deeper = csr_array(summing @ step)
+            if (abs(deeper - summing)).sum() == 0:
+                break
+            summing = deeper
+        summing = csr_array(summing[:, leaves])
+        others = np.setdiff1d(np.arange(said.shape[0]), own)
+        tied = csr_array(said[others] @ summing)
+        tied.eliminate_zeros()
+        kept = _independent(tied)
+        return cls(members, leaves, summing, csr_array(tied[kept]), csr_array(vstack([said[own], said[others[kept]]])))
+
+    def sum_up(self, leaves: Floats) -> Floats:
+        """All series, float64 (members, ...), from their leaves, (leaves, ...)."""
+        summed: Floats = (self.summing @ leaves.reshape(len(leaves), -1)).reshape(-1, *leaves.shape[1:])
+        return summed
 
 
-def _nonnegative(
-    values: Floats, weights: Floats, gain: Floats, constraints: Floats, floor: npt.NDArray[np.bool_]
-) -> Floats:
-    """The nearest values that add up and are not below zero where they can't be.
-
-    A quadratic programme, solved by Dykstra's alternating projections onto its two sets (Boyle and Dykstra 1986). What ends
-    at zero is then held there, so that the sums are exact.
-    """
-    point, towards_sum, towards_zero = values, np.zeros_like(values), np.zeros_like(values)
-    size = np.abs(values).max(initial=0.0)
-    for _ in range(_ROUNDS):
-        summed = _onto(point + towards_sum, gain, constraints, passes=1)
-        towards_sum = point + towards_sum - summed
-        point = summed + towards_zero
-        point[floor] = np.maximum(point[floor], 0.0)
-        towards_zero = summed + towards_zero - point
-        if np.abs(point - summed).max() <= _CLOSE * size:
-            break
-    out = summed
-    for column in range(values.shape[1]):
-        held = floor & (point[:, column] <= _CLOSE * size)
-        if held.any():  # what is held moves last: its variance is next to nothing
-            own = np.where(held, 1e-12 * weights, weights)
-            start = np.where(held, 0.0, summed[:, column])
-            out[:, column] = _onto(start[:, None], _gain(own, constraints), constraints)[:, 0]
-    return out
+def _defining(said: csr_array) -> dict[int, int]:
+    """For each whole, the first identity that explains it by series that it does not itself explain."""
+    found: dict[int, int] = {}
+    parts_of: dict[int, list[int]] = {}
+    for identity in range(said.shape[0]):
+        span = slice(said.indptr[identity], said.indptr[identity + 1])
+        columns, signs = said.indices[span], said.data[span]
+        whole, parts = int(columns[np.argmax(signs)]), columns[signs < 0.0].tolist()
+        if whole in found or _reaches(parts, whole, parts_of):
+            continue
+        found[whole], parts_of[whole] = identity, parts
+    return found
 
 
-def _gain(weights: Floats, constraints: Floats) -> Floats:
-    """W C' (C W C')^-1: what a broken identity moves each series by."""
-    scaled = constraints * weights
-    gram = scaled @ constraints.T
-    # identities of small series weigh as much as those of large ones before any is called redundant
-    size = np.sqrt(np.diag(gram))
-    eigenvalues, vectors = np.linalg.eigh(gram / size[:, None] / size[None, :])
-    kept = eigenvalues > _REDUNDANT * eigenvalues.max(initial=0.0)
-    inverse = (vectors[:, kept] / eigenvalues[kept]) @ vectors[:, kept].T / size[:, None] / size[None, :]
-    gain: Floats = scaled.T @ inverse
-    return gain
+def _reaches(starts: list[int], goal: int, parts_of: dict[int, list[int]]) -> bool:
+    """Whether `goal` is among the parts of parts of `starts`, or one of them."""
+    seen, waiting = set(starts), list(starts)
+    while waiting:
+        row = waiting.pop()
+        if row == goal:
+            return True
+        fresh = [part for part in parts_of.get(row, []) if part not in seen]
+        seen.update(fresh)
+        waiting += fresh
+    return False
 
 
-def _onto(values: Floats, gain: Floats, constraints: Floats, passes: int = 3) -> Floats:
-    """Move values until they add up. Later passes take out what rounding left of the first."""
-    for _ in range(passes):
-        values = values - gain @ (constraints @ values)
-    return values
+def _scatter(rows: csr_array, at: Rows, n: int) -> csr_array:
+    """The rows, put where `at` says, in a matrix of `n` rows."""
+    coo = rows.tocoo()
+    return csr_array((coo.data, (at[coo.row], coo.col)), shape=(n, rows.shape[1]))
+
+
+def _independent(rows: csr_array) -> Rows:
+    """Positions of as many rows as are linearly independent, by a Cholesky factorisation with pivots."""
+    if rows.shape[0] == 0:
+        return np.empty(0, dtype=np.int64)
+    size = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
+    some = np.flatnonzero(size > 0.0)
+    if len(some) == 0:
+        return some
+    scaled = rows[some].multiply((1.0 / size[some])[:, None]).tocsr()
+    gram = np.asarray((scaled @ scaled.T).todense())
+    _, pivots, rank, _ = dpstrf(gram, tol=_REDUNDANT)
+    return np.sort(some[pivots[:rank] - 1])
