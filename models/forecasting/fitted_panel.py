@@ -26,6 +26,9 @@ from models.forecasting.reconciliation import ErrorCovariance, reconcile
 #: a one-step error below this share of the mean is rounding: the model fits without an error
 EXACT = 1e-9
 
+#: more than what single precision leaves of a number
+_SINGLE = 1e-6
+
 Texts = npt.NDArray[np.str_]
 
 
@@ -106,7 +109,10 @@ class FittedPanel:
         scale = self._no_finer_than_the_values(rows, own) * self.width[rows, None]
         laws = interpolate(self._laws(rows, horizon), np.asarray(probabilities, dtype=np.float64))
         quantiles = mean[:, :, None] + scale[:, :, None] * laws
-        return mean, np.maximum(quantiles, floor[:, None, None]), mean - own.mean
+        # laws are kept in single precision: what stopped at zero in a path stops there again
+        rounding = _SINGLE * (np.abs(mean) + scale)[:, :, None]
+        stops = self.nonnegative[rows, None, None] & (quantiles < rounding)
+        return mean, np.where(stops, 0.0, quantiles), mean - own.mean
 
     def paths(self, rows: npt.NDArray[np.int64], horizon: int, count: int, seed: int) -> Floats:
         """Joint sample paths, float64 (rows, horizon, count), each of which adds up, in the series' units.
