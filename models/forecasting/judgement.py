@@ -17,8 +17,9 @@ from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.periods import Frequency
 from models.forecasting.fitted_panel import FittedPanel
-from models.forecasting.hierarchy import reconcile
+from models.forecasting.hierarchy import Tree
 from models.forecasting.holding import hold
+from models.forecasting.reconciliation import ErrorCovariance, reconcile
 from models.forecasting.state import Rows
 
 #: share of a tree's largest error variance that a series is given at least, so that one without an error can be moved
@@ -130,7 +131,7 @@ def _hold_together(fitted: FittedPanel, tree: int, held: list[tuple[int, Overrid
     lag = newest - last
     ahead = ordinals[-1] - newest
     whole = fitted.predict(members, ahead + int(lag.max()), ())[0]
-    columns = _Columns(fitted, members)
+    columns = _Columns(fitted, Tree.of(fitted.structure, tree))
     place = {int(row): i for i, row in enumerate(members)}
     for ordinal in ordinals:
         mean = whole[np.arange(len(members)), lag + ordinal - newest - 1]
@@ -158,13 +159,13 @@ def _hold_together(fitted: FittedPanel, tree: int, held: list[tuple[int, Overrid
 class _Columns:
     """Columns of the covariance of a tree's coherent forecasts, computed when first asked for."""
 
-    def __init__(self, fitted: FittedPanel, members: Rows) -> None:
-        scale = fitted.model.take(members).forecast(fitted.panel.freq.default_horizon).scale
+    def __init__(self, fitted: FittedPanel, tree: Tree) -> None:
+        scale = fitted.model.take(tree.members).forecast(fitted.panel.freq.default_horizon).scale
         variance = (scale**2).mean(axis=1)
         self._variance = np.maximum(variance, _LEAST * variance.max(initial=0.0))
         if not (self._variance > 0.0).all():  # nothing errs: all move alike
-            self._variance = np.ones(len(members))
-        self._constraints = fitted.structure.constraints(members)
+            self._variance = np.ones(len(tree.members))
+        self._tree = tree
         self._known: dict[int, Floats] = {}
 
     def __call__(self, rows: Rows) -> Floats:
@@ -173,7 +174,7 @@ class _Columns:
             deviation = np.sqrt(self._variance[new])
             own = np.zeros((len(self._variance), len(new)))
             own[new, np.arange(len(new))] = deviation  # W's column, over the row's own deviation
-            found = reconcile(own, self._variance, self._constraints)
+            found = reconcile(own, ErrorCovariance.diagonal(self._variance), self._tree)
             self._known |= {row: found[:, i] for i, row in enumerate(new)}
         return np.stack([self._known[row] for row in rows.tolist()], axis=1)
 

@@ -16,8 +16,9 @@ from industrial_brain.domain.overrides import Override, StatisticalForecast
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from models.forecasting.bundle import ForecastBundle
-from models.forecasting.hierarchy import Structure, reconcile
+from models.forecasting.hierarchy import Structure, Tree
 from models.forecasting.holding import Rows, hold
+from models.forecasting.reconciliation import ErrorCovariance, reconcile
 from training.assemble import assemble
 from training.fit import fit_partition
 from training.plan import plan_training
@@ -28,12 +29,13 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 IDS = ("city", "east", "west", "cars", "food", "east cars", "east food", "west cars", "west food")
 CROSSED = [(0, [1, 2]), (0, [3, 4]), (1, [5, 6]), (2, [7, 8]), (3, [5, 7]), (4, [6, 8])]
 _STRUCTURE = Structure.of(CROSSED, 9)
-_CONSTRAINTS = _STRUCTURE.constraints(np.arange(9))
+_TREE = Tree.of(_STRUCTURE, 0)
+_CONSTRAINTS = _STRUCTURE.constraints(np.arange(9)).toarray()
 
 
 def _columns(variance: Floats) -> object:
     def columns(rows: Rows) -> Floats:
-        return reconcile(np.diag(variance)[:, rows], variance, _CONSTRAINTS)
+        return reconcile(np.diag(variance)[:, rows], ErrorCovariance.diagonal(variance), _TREE)
 
     return columns
 
