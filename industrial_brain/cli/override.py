@@ -90,7 +90,7 @@ def add(
         now=now(),
     )
     _print(made, now())
-    err.print(f"Forecasts follow it from now on; `brain override withdraw {made.id}` takes it back.")
+    err.print(f"Forecasts follow it from now on; `brain override withdraw {made.id}` takes it back.", soft_wrap=True)
 
 
 def list_overrides(

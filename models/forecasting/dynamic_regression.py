@@ -160,6 +160,13 @@ class DynamicRegression(ArrayState):
         slope = np.maximum(slope, np.where(power == 1.0, 1.0, 0.1))
         return Distribution(mean=mean * self.unit[:, None], scale=scale * slope * self.unit[:, None])
 
+    def decompose(self, horizon: int) -> dict[str, Floats]:
+        """`covariates`, all that they add, in the series' own unit; the rest of the path is left to be split."""
+        if self.beta.shape[1] == 0 or self.expected.shape[2] == 0:
+            return {}
+        without = replace(self, basis=np.zeros_like(self.basis)).forecast(horizon).mean
+        return {"covariates": self.forecast(horizon).mean - without}
+
     def expectation(self, rows: Ordinals, horizon: int) -> Floats:
         """Covariates as they are expected for these rows: float64 (rows, horizon, k)."""
         return np.stack([_carried(self.expected[rows, :, j], horizon) for j in range(self.expected.shape[2])], axis=2)

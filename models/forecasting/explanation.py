@@ -9,11 +9,11 @@ import numpy as np
 
 from features.flags import data_flags, revision_flags
 from features.present import mean_of_present
-from features.seasonality import MULTIPLICATIVE, NO_SEASON, RECENT_SEASONS, seasonal_shapes, slotted
+from features.seasonality import RECENT_SEASONS
 from industrial_brain.domain.explanations import DataFlag, Explanation, History, MemberEvidence, StepErrors
 from industrial_brain.domain.forecasts import Forecast
 from industrial_brain.domain.observations import Observation
-from industrial_brain.domain.panel import Floats, Panel
+from industrial_brain.domain.panel import Floats
 from models.catalogue import FALLBACK
 from models.forecasting.decomposition import LEVEL, REMAINDER, decompose_forecast, decompose_history
 from models.forecasting.fitted_panel import FittedPanel
@@ -46,9 +46,10 @@ def explain(fitted: FittedPanel, row: int, answer: Forecast, peers: Sequence[str
     """
     horizon, panel = len(answer.mean), fitted.panel
     one = fitted.model.take(np.array([row]))
-    parts = {name: values[0] for name, values in decompose_forecast(one, horizon, panel.season, panel.freq).items()}
+    alone = panel.take([row])
+    parts = {name: values[0] for name, values in decompose_forecast(one, alone, horizon).items()}
     parts = _closed(parts, answer)
-    past = decompose_history(one, panel.take([row]), 0)
+    past = decompose_history(one, alone)
     observed = panel.values[panel.indptr[row] : panel.indptr[row + 1]]
     shown = min(len(observed), max(_SEASONS * panel.season, _PERIODS))
     steps = step_errors(fitted, row)
@@ -56,7 +57,7 @@ def explain(fitted: FittedPanel, row: int, answer: Forecast, peers: Sequence[str
     recent = min(len(observed), max(RECENT_SEASONS * panel.season, _FLAGGED))
     flags = data_flags(
         observed[len(observed) - recent :],
-        _adjusted(panel, row, past)[len(observed) - recent :],
+        (past[LEVEL] + past[REMAINDER])[len(observed) - recent :],
         int(panel.last[row]) - recent + 1,
         panel.freq,
         panel.season,
@@ -118,19 +119,6 @@ def _closed(parts: Mapping[str, Floats], answer: Forecast) -> dict[str, Floats]:
     if judged is not None:
         out[OVERRIDE] = mean - statistical
     return out
-
-
-def _adjusted(panel: Panel, row: int, past: Mapping[str, Floats]) -> Floats:
-    """The history without its season: the members', or a classical one where no member tells any."""
-    adjusted: Floats = past[LEVEL] + past[REMAINDER]
-    if len(past) > 2:
-        return adjusted
-    alone = panel.take([row])
-    (kind,), factors = seasonal_shapes(alone)
-    season = slotted(alone, factors)
-    if kind == NO_SEASON:
-        return adjusted
-    return adjusted / season if kind == MULTIPLICATIVE else adjusted - season
 
 
 def _peers(fitted: FittedPanel, row: int, peers: Sequence[str] | None) -> Rows:

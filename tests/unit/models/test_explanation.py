@@ -17,7 +17,6 @@ from models.catalogue import FORECASTERS
 from models.forecasting.bundle import ForecastBundle
 from models.forecasting.combination import Combination
 from models.forecasting.decomposition import (
-    OTHER,
     Decomposable,
     SeasonalAdjuster,
     decompose_forecast,
@@ -28,7 +27,8 @@ from models.forecasting.state import ArrayForecaster
 from tests.panels import AWKWARD, seasonal_panel, walk_panel
 from training.pipeline import fit_panels
 
-DECOMPOSABLE = {name: model for name, model in FORECASTERS.items() if isinstance(model, Decomposable)}
+#: members that say what the whole of their path is made of
+DECOMPOSABLE = ("theta", "damped_trend", "holt_winters", "seasonal_naive", "last_value")
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,45 @@ def test_a_member_with_another_season_names_it() -> None:
     model = Combination({"seasonal_naive@168": Reseasoned(FORECASTERS["seasonal_naive"], 168)}, np.ones((1, 1))).fit(
         panel
     )
-    assert set(decompose_forecast(model, 24, panel.season, panel.freq)) == {"level", "season:week"}
+    assert set(decompose_forecast(model, panel, 24)) == {"level", "season:week"}
 
 
-def test_what_a_member_can_t_name_is_other_and_weighs_what_the_member_does() -> None:
+def test_the_path_of_a_member_that_says_nothing_is_split_and_weighs_what_the_member_does() -> None:
     panel = seasonal_panel(n=3)
-    theta = FORECASTERS["theta"].fit(panel)
-    silent = Silent(FORECASTERS["holt_winters"].fit(panel))
-    model = Combination({"theta": theta, "silent": silent}, np.tile([0.25, 0.75], (3, 1)))  # type: ignore[dict-item]
-    parts = decompose_forecast(model, 6, panel.season, panel.freq)
-    np.testing.assert_allclose(parts[OTHER], 0.75 * silent.inner.forecast(6).mean, rtol=1e-9)
+    loud = FORECASTERS["holt_winters"].fit(panel)
+    silent = Silent(loud)
+    assert not isinstance(silent, Decomposable)
+    model = Combination({"silent": silent}, np.ones((3, 1)))  # type: ignore[dict-item]
+    parts = decompose_forecast(model, panel, 6)
+    assert set(parts) == {"level", "trend", "season:year"}
     np.testing.assert_allclose(np.sum(list(parts.values()), axis=0), model.forecast(6).mean, rtol=1e-12)
+    assert isinstance(loud, Decomposable)
+    own = loud.decompose(6)
+    # within a few units, of a season of some 40: what the average says is close to what the member knows
+    np.testing.assert_allclose(parts["season:year"], own["season"], atol=4.0)
+    halves = Combination({"theta": FORECASTERS["theta"].fit(panel), "silent": silent}, np.full((3, 2), 0.5))  # type: ignore[dict-item]
+    np.testing.assert_allclose(
+        np.sum(list(decompose_forecast(halves, panel, 6).values()), axis=0), halves.forecast(6).mean, rtol=1e-12
+    )
+
+
+def test_day_and_week_of_a_silent_member_are_told_apart() -> None:
+    t = np.arange(168 * 4)
+    hours, days = np.sin(2 * np.pi * t / 24), np.where(t // 24 % 7 >= 5, -3.0, 1.2)
+    panel = Panel.of([100.0 + 10.0 * hours + days], freq=Frequency.HOURLY)
+    silent = Silent(Reseasoned(FORECASTERS["seasonal_naive"], 168).fit(panel))
+    parts = decompose_forecast(Combination({"silent": silent}, np.ones((1, 1))), panel, 168)  # type: ignore[dict-item]
+    assert {"season:day", "season:week"} <= set(parts)
+    np.testing.assert_allclose(parts["season:day"][0], 10.0 * hours[:168], atol=2.5)
+    assert np.ptp(parts["season:week"][0]) == pytest.approx(4.2, abs=0.5)
+
+
+def test_a_silent_member_of_a_series_without_a_season_has_a_level_and_a_trend() -> None:
+    panel = walk_panel(n=2)
+    silent = Silent(FORECASTERS["damped_trend"].fit(panel))
+    parts = decompose_forecast(Combination({"silent": silent}, np.ones((2, 1))), panel, 5)  # type: ignore[dict-item]
+    assert set(parts) == {"level", "trend"}
+    np.testing.assert_allclose(parts["level"][:, 0], [y[-1] for y in panel])
 
 
 def test_every_answer_of_a_version_adds_up_exactly_at_every_horizon(bundle: ForecastBundle) -> None:
@@ -153,10 +181,10 @@ def test_parts_add_up_for_any_series(values: list[float], seasonal: float) -> No
     weights = np.array([finite]) / sum(finite)
     model = Combination(members, weights)
     mean = model.forecast(8).mean
-    parts = decompose_forecast(model, 8, panel.season, panel.freq)
+    parts = decompose_forecast(model, panel, 8)
     scale = max(np.abs(part).max() for part in parts.values()) + 1e-300
     assert np.abs(np.sum(list(parts.values()), axis=0) - mean).max() <= 1e-8 * scale
-    past = decompose_history(model, panel, 0)
+    past = decompose_history(model, panel)
     known = np.isfinite(series)
     total = np.sum(list(past.values()), axis=0)
     np.testing.assert_allclose(total[known], series[known], rtol=1e-9, atol=1e-6 * (1.0 + scale))
