@@ -16,6 +16,9 @@ FORGET = (0.35, 0.1)
 #: quantiles of a covariate at which its effect may bend; days tell more than longer periods
 _DAILY_KNOTS, _KNOTS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85), (0.25, 0.75)
 
+#: columns of a table of days, its last ones, that tell the day of the week
+WEEKDAYS = 6
+
 #: pairs of sines and cosines of the year, for days and weeks; months and quarters have all that there are
 _YEAR_PAIRS = {Frequency.DAILY: 4, Frequency.WEEKLY: 4}
 
@@ -40,7 +43,7 @@ def period_regressors(
         waves = _harmonics(year_fraction(freq, ordinals), _YEAR_PAIRS[freq], 0)
     columns = [waves, calendar_columns(calendar, freq, ordinals)]
     if freq is Frequency.DAILY:
-        columns.append((weekdays(ordinals)[:, None] == np.arange(6)[None, :]).astype(np.float64))
+        columns.append((weekdays(ordinals)[:, None] == np.arange(WEEKDAYS)[None, :]).astype(np.float64))
     return np.column_stack(columns), waves.shape[1]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from features.expectations import Bases
 from features.powers import powered, unpowered
-from features.regressors import FORGET, covariate_columns, remembered
+from features.regressors import FORGET, WEEKDAYS, covariate_columns, remembered
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
@@ -60,6 +60,7 @@ class DynamicRegression(ArrayState):
         sigma: float64 (n,), standard deviation of the one-step error, after the power.
         newest: float64 (n, longest lag), the last errors, oldest first.
         path: float64 (n, periods), season and calendar behind the last period (for days with intercept and trend).
+        holidays: float64 (n, periods), what of `path` is the calendar's: holidays, festivals, working days.
         expected: float64 (n, periods, k), covariates behind the last period; `known`, int64 (n, k), how many of them are known;
             `basis`, int8 (n, k), what the others rest on.
         memory: float64 (n, 3 or 0, k), what is remembered of the covariates at the last period.
@@ -77,6 +78,7 @@ class DynamicRegression(ArrayState):
     sigma: Floats = field(default_factory=no_rows)
     newest: Floats = field(default_factory=no_rows)
     path: Floats = field(default_factory=no_rows)
+    holidays: Floats = field(default_factory=no_rows)
     expected: Floats = field(default_factory=no_rows)
     known: Ordinals = field(default_factory=lambda: np.empty(0, np.int64))
     basis: Bases = field(default_factory=lambda: np.empty(0, np.int8))
@@ -161,11 +163,15 @@ class DynamicRegression(ArrayState):
         return Distribution(mean=mean * self.unit[:, None], scale=scale * slope * self.unit[:, None])
 
     def decompose(self, horizon: int) -> dict[str, Floats]:
-        """`covariates`, all that they add, in the series' own unit; the rest of the path is left to be split."""
-        if self.beta.shape[1] == 0 or self.expected.shape[2] == 0:
+        """`calendar`, what holidays, festivals and working days add, and `covariates`, all that those add, in the series' own
+        unit: the forecast less what it would be without. The rest of the path is left to be split."""
+        if self.beta.shape[1] == 0:
             return {}
-        without = replace(self, basis=np.zeros_like(self.basis)).forecast(horizon).mean
-        return {"covariates": self.forecast(horizon).mean - without}
+        mean = self.forecast(horizon).mean
+        parts = {"calendar": mean - replace(self, path=self.path - self.holidays).forecast(horizon).mean}
+        if self.expected.shape[2]:
+            parts["covariates"] = mean - replace(self, basis=np.zeros_like(self.basis)).forecast(horizon).mean
+        return parts
 
     def expectation(self, rows: Ordinals, horizon: int) -> Floats:
         """Covariates as they are expected for these rows: float64 (rows, horizon, k)."""
@@ -190,7 +196,11 @@ class DynamicRegression(ArrayState):
         left = z - terms[:, 0 if daily else 2 :].sum(axis=1)
         left = np.where(answered[owner], left, np.nan)
         seasonal = np.ascontiguousarray(np.nan_to_num(self.beta[:, 2 : 2 + evidence.future.shape[1]]))
-        path = explained(evidence.future, seasonal, panel.last + 1 - evidence.first, evidence.periods)
+        behind = panel.last + 1 - evidence.first
+        path = explained(evidence.future, seasonal, behind, evidence.periods)
+        column = np.arange(seasonal.shape[1])
+        of_calendar = (column >= evidence.waves) & (column < len(column) - (WEEKDAYS if daily else 0))
+        holidays = explained(evidence.future, np.where(of_calendar, seasonal, 0.0), behind, evidence.periods)
         level = _no_level(n)
         newest = np.empty((n, 0))
         if daily:
@@ -209,6 +219,7 @@ class DynamicRegression(ArrayState):
             self,
             newest=newest,
             path=path,
+            holidays=holidays,
             expected=evidence.expected,
             known=evidence.known,
             basis=evidence.basis,
@@ -258,8 +269,8 @@ class DynamicRegression(ArrayState):
 
 
 _OWN = (
-    "beta", "phi", "power", "unit", "sigma", "newest", "path", "expected", "known", "basis", "memory", "knots", "centre",
-    "spread", "year",
+    "beta", "phi", "power", "unit", "sigma", "newest", "path", "holidays", "expected", "known", "basis", "memory", "knots",
+    "centre", "spread", "year",
 )  # fmt: skip
 _DIMENSIONS = {"expected": 2, "memory": 2, "knots": 2, "year": 2}
 

@@ -57,6 +57,31 @@ def test_a_festival_that_moves_is_forecast_where_it_goes() -> None:
     assert np.abs(ours - y[-12:]).mean() < 0.5 * np.abs(naive - y[-12:]).mean()
 
 
+def test_the_festival_is_told_as_the_calendars_part() -> None:
+    calendar = country_calendar("CN")
+    months = np.arange(
+        Frequency.MONTHLY.ordinal_of_label("2012-01-01"), Frequency.MONTHLY.ordinal_of_label("2026-01-01")
+    )
+    festival = calendar_columns(calendar, Frequency.MONTHLY, months)[:, 3]
+    season = 5.0 * np.sin(2 * np.pi * months / 12)
+    y = 100.0 + season - 30.0 * festival + np.random.default_rng(3).normal(0.0, 0.2, len(months))
+    panel = replace(Panel.of([y[:-12]], start=[int(months[0])]), calendar=calendar)
+    parts = DynamicRegression().fit(panel).decompose(12)
+    assert set(parts) == {"calendar"}
+    told, put_in = parts["calendar"][0], -30.0 * festival[-12:]
+    np.testing.assert_allclose(told - told.mean(), put_in - put_in.mean(), atol=1.0)
+
+
+def test_what_a_cold_day_adds_is_told_as_the_covariates_part() -> None:
+    panel, _, _ = _gas(1200, known=1100)  # ends in January
+    fitted = DynamicRegression().fit(panel)
+    parts = fitted.decompose(200)
+    assert set(parts) == {"calendar", "covariates"}
+    winter, summer = parts["covariates"][0, :10], parts["covariates"][0, -10:]
+    assert winter.mean() > summer.mean() + 20.0
+    assert np.abs(parts["calendar"]).max() < 3.0  # there is no holiday in this demand
+
+
 def test_working_days_move_a_month_in_proportion() -> None:
     calendar = country_calendar("FR")
     months = np.arange(

@@ -117,6 +117,33 @@ def test_a_part_above_its_whole_is_refused_where_no_other_part_can_be_negative()
     assert floored.refused == {1: (0,)}
 
 
+def test_ten_thousand_series_add_up_beside_fifty_that_are_held() -> None:
+    """A city of 38 districts, 1,000 towns and 9 clusters, crossed."""
+    rng = np.random.default_rng(0)
+    district = rng.integers(38, size=1000)
+    towns, clusters, cells = 39 + np.arange(1000), 1039 + np.arange(9), 1048 + np.arange(9000).reshape(1000, 9)
+    identities = [(0, list(range(1, 39))), (0, clusters.tolist())]
+    identities += [(1 + d, towns[district == d].tolist()) for d in range(38)]
+    identities += [(int(towns[t]), cells[t].tolist()) for t in range(1000)]
+    identities += [(int(clusters[c]), cells[:, c].tolist()) for c in range(9)]
+    tree = Tree.of(Structure.of(identities, 10_048), 0)
+    variance = rng.uniform(1.0, 100.0, 10_048)
+    covariance = ErrorCovariance.diagonal(variance)
+    values = reconcile(rng.uniform(100.0, 200.0, (10_048, 1)), covariance, tree)[:, 0]
+
+    def columns(rows: Rows) -> Floats:
+        own = np.zeros((10_048, len(rows)))
+        own[rows, np.arange(len(rows))] = variance[rows]
+        return reconcile(own, covariance, tree)
+
+    rows = rng.choice(10_048, 50, replace=False)
+    found = hold(values, columns, rows, 1.2 * values[rows], np.zeros(10_048, np.bool_))
+    assert found.refused == {}
+    np.testing.assert_allclose(found.values[rows], 1.2 * values[rows], rtol=1e-9)
+    for whole, parts in identities:
+        assert found.values[whole] == pytest.approx(found.values[parts].sum(), rel=1e-9)
+
+
 @pytest.fixture(scope="module")
 def bundle() -> ForecastBundle:
     """The crossed city as months, each part with a season; west ends two months early; beside it a series on its own."""
