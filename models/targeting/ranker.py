@@ -35,7 +35,7 @@ SHIFTS: Mapping[str, PairModel] = MappingProxyType(
 CROSSINGS: Mapping[str, PairModel] = MappingProxyType({"boosted_crossing": BoostedCrossing()})
 
 #: votes of the members, chosen on earlier windows of the public sets: more weight on what learns gains more where the years
-#: ahead are like those before, and loses to the bare level where they are not. See ADR 6.
+#: ahead are like those before, and loses to the bare level where they are not.
 VOTES: Mapping[str, float] = MappingProxyType(
     {"distance": 2.0, "level": 1.0, "boosted_shift": 1.0, "boosted_crossing": 0.5}
 )
