@@ -20,15 +20,20 @@ class Backtest:
 
     Attributes:
         origins: int64 (n, origins), ordinal of the last period known.
-        error: float64 (n, origins, members, horizon), actual less forecast, in the series' unit.
-        scale: float64, like `error`: the standard deviation that the member claimed.
+        mean: float64 (n, origins, members, horizon), forecasts, in the series' unit.
+        scale: float64, like `mean`: the standard deviation that the member claimed.
         actual: float64 (n, origins, horizon).
     """
 
     origins: Ordinals
-    error: Floats
+    mean: Floats
     scale: Floats
     actual: Floats
+
+    @property
+    def error(self) -> Floats:
+        """Actual less forecast: float64, like `mean`."""
+        return np.asarray(self.actual[:, :, None, :] - self.mean)
 
     @property
     def mae(self) -> Floats:
@@ -46,7 +51,7 @@ def run_backtest(
     """
     n = len(panel)
     shape = (n, origins, len(members), horizon)
-    error, scale = np.full(shape, np.nan), np.full(shape, np.nan)
+    mean, scale = np.full(shape, np.nan), np.full(shape, np.nan)
     actual = np.full((n, origins, horizon), np.nan)
     known_until = panel.last[:, None] - horizon * np.arange(origins, 0, -1)[None, :]
     for k in range(origins):
@@ -60,9 +65,9 @@ def run_backtest(
         actual[usable, k] = _periods_after(panel.take(usable), cut, horizon)
         for m, member in enumerate(members.values()):
             answer = member.fit(known, None, seed).forecast(horizon)
-            error[usable, k, m] = actual[usable, k] - answer.mean
+            mean[usable, k, m] = answer.mean
             scale[usable, k, m] = answer.scale
-    return Backtest(known_until, error, scale, actual)
+    return Backtest(known_until, mean, scale, actual)
 
 
 def _periods_after(panel: Panel, cut: int, horizon: int) -> Floats:

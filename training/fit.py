@@ -12,16 +12,17 @@ from features.gaps import gap_counts
 from features.magnitudes import without_extremes
 from features.outliers import without_absurd
 from features.scales import mase_scale
-from features.seasonality import SEASONS_NEEDED, seems_seasonal
+from features.seasonality import SEASONS_NEEDED
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
-from models.catalogue import FALLBACK, NAIVE, expected_error, forecaster, members_for
+from models.catalogue import FALLBACK, forecaster, members_for
 from models.forecasting.combination import Combination
 from models.forecasting.fitted_panel import EXACT, Texts
 from models.forecasting.state import SHORTEST_HISTORY, Array, join
 from training.backtest import Backtest, run_backtest
+from training.decide import Decision
+from training.meta_learner import MetaLearner, shipped_learner
 from training.plan import TrainSpec
-from training.weighing import weigh, without_negligible
 
 Flags = npt.NDArray[np.bool_]
 
@@ -104,12 +105,12 @@ def fit_every(
 
 
 @np.errstate(over="ignore", invalid="ignore")  # values too large to compute with are looked for, and named
-def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
+def fit_partition(spec: TrainSpec, panel: Panel, learner: MetaLearner | None = None) -> FittedPartition:
     """Backtest all members, weigh them for each series, fit them on the whole history.
 
-    A member without a finite answer gets no weight. A series with fewer than `SHORTEST_HISTORY` observations, or more gaps
-    than observations, or no member that answers, falls back to the last value, and says so; one that has no answer at all
-    fails, and says why. No series stops the others.
+    Weights are those of `learner`, the shipped one by default. A member without a finite answer gets no weight. A series with
+    fewer than `SHORTEST_HISTORY` observations, or more gaps than observations, or no member that answers, falls back to
+    the last value, and says so; one that has no answer at all fails, and says why. No series stops the others.
     """
     panel, slips = without_absurd(panel)
     panel, extreme = without_extremes(panel)
@@ -122,14 +123,19 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
     finite = _finite(fitted, panel.freq.longest_horizon)
 
     # as the weights stood before each origin, a member that could not answer there left out; and as they stand now
+    decision = Decision(learner or shipped_learner(), tuple(names), spec.horizon)
     before = [
-        without_negligible(
-            weigh(backtest.mae[:, :k], _expected(names, panel.without_last(spec.horizon * (spec.origins - k))))
-            * np.isfinite(backtest.scale[:, k]).all(axis=-1)
+        decision.weights(
+            panel.without_last(spec.horizon * (spec.origins - k)),
+            backtest.mae[:, :k],
+            backtest.mean[:, k],
+            backtest.scale[:, k],
         )
         for k in range(spec.origins)
     ]
-    final = without_negligible(weigh(backtest.mae, _expected(names, panel)) * finite) * enough[:, None]
+    ahead = [member.forecast(spec.horizon) for member in fitted.members.values()]
+    mean, scale = (np.stack([getattr(d, part) for d in ahead], axis=1) for part in ("mean", "scale"))
+    final = decision.weights(panel, backtest.mae, np.where(finite[:, :, None], mean, np.nan), scale) * enough[:, None]
 
     last_value = names.index(FALLBACK)
     answered = _any(final > 0.0)
@@ -164,17 +170,6 @@ def fit_partition(spec: TrainSpec, panel: Panel) -> FittedPartition:
 def _any(flags: Flags) -> Flags:
     """Whether a row has any flag set: bool (n,)."""
     return np.asarray(flags.reshape(len(flags), -1).any(axis=1), dtype=np.bool_)
-
-
-def _expected(names: list[str], panel: Panel) -> Floats:
-    """The relative errors that are expected of the members: float64 (n, members).
-
-    Of a series that seems seasonal but is too short for a seasonal shape, members that adjust for the season can't: twice
-    the usual error is expected of them.
-    """
-    usual = np.array([np.inf if name == FALLBACK else expected_error(name) for name in names])
-    handicapped = np.array([name != NAIVE for name in names])
-    return usual[None, :] * np.where(seems_seasonal(panel)[:, None] & handicapped[None, :], 2.0, 1.0)
 
 
 def _unfitted(freq: Frequency, season: int) -> Combination:

@@ -14,11 +14,11 @@ import training
 
 
 def code_fingerprint() -> str:
-    """SHA-256 over the source of everything that decides a fit: domain, features, models, training."""
+    """SHA-256 over everything that decides a fit: the source of domain, features, models, training, and the shipped trees."""
     digest = hashlib.sha256()
     for package in (industrial_brain.domain, features, models, training):
         folder = Path(package.__path__[0])
-        for file in sorted(folder.rglob("*.py")):
+        for file in sorted([*folder.rglob("*.py"), *folder.rglob("*.ubj")]):
             digest.update(str(file.relative_to(folder)).encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.present import mean_of_present
+from features.present import median_of_present
 from industrial_brain.domain.panel import Floats
 
 #: how steeply weight falls with the error: a member that is a tenth worse gets less than half the weight
@@ -16,30 +16,48 @@ PRIOR_ORIGINS = 1.0
 #: weights below this are dropped, and the rest shared out anew
 NEGLIGIBLE = 0.01
 
+#: a relative error beyond a factor of e to this, either way, is no better and no worse than that
+FARTHEST = 3.0
 
-def weigh(mae: Floats, expected: Floats) -> Floats:
-    """Weights of each series' members: float64 (n, members), rows adding up to 1.
 
-    A member's error relative to the median member's, averaged over the origins, is shrunk towards what is expected of it, and
-    raised to a negative power (Bates and Granger 1969 weigh by inverse squares; a steeper power lets a clearly better member
-    lead, and stays an average where all are alike). A series without a usable origin is weighed by expectation alone.
+def relative_errors(mae: Floats) -> Floats:
+    """Logarithms of the errors over the median member's at the same origin: float64, like `mae` (n, origins, members).
+
+    NaN where there is no error, or it is the median that is zero.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        relative = np.log(mae) - np.log(median_of_present(mae))[:, :, None]
+    return np.where(np.isnan(relative), np.nan, np.clip(relative, -FARTHEST, FARTHEST))
+
+
+def log_weights(mae: Floats, expected: Floats) -> Floats:
+    """What the errors alone say: logarithms of unscaled weights, float64 (n, members); minus infinity for no weight.
+
+    A member's logarithmic error relative to the median member's, averaged over the origins, is shrunk towards what is
+    expected of it, and raised to a negative power (Bates and Granger 1969 weigh by inverse squares; a steeper power lets a
+    clearly better member lead, and stays an average where all are alike). A series without a usable origin is weighed by
+    expectation alone.
 
     Args:
         mae: float64 (n, origins, members), errors at past origins; NaN where an origin was not used or a member had no
             answer. A member without an answer at a used origin is weighed by expectation, and by its other origins.
-        expected: float64 (members,) or (n, members), relative errors expected beforehand; infinite for a member that is not
-            to be weighed.
+        expected: float64 (members,) or (n, members), logarithms of the relative errors expected beforehand; infinite for a
+            member that is not to be weighed.
     """
     expected = np.broadcast_to(expected, (len(mae), mae.shape[2]))
     weighed = np.isfinite(expected)
-    candidates = np.where(weighed[:, None, :], mae, np.nan)
-    relative = candidates / _median_of_present(candidates)[:, :, None]
-    relative = np.where(np.isfinite(relative), relative, np.nan)
+    relative = relative_errors(np.where(weighed[:, None, :], mae, np.nan))
     count = np.isfinite(relative).sum(axis=1)
-    seen = np.where(count > 0, mean_of_present(relative.transpose(0, 2, 1)), 0.0)
-    blended = (count * seen + PRIOR_ORIGINS * np.where(weighed, expected, 1.0)) / (count + PRIOR_ORIGINS)
-    raw = np.where(weighed, np.maximum(blended, 1e-3) ** -STEEPNESS, 0.0)
-    return without_negligible(raw)
+    seen = np.where(np.isfinite(relative), relative, 0.0).sum(axis=1)
+    blended = (seen + PRIOR_ORIGINS * np.where(weighed, expected, 0.0)) / (count + PRIOR_ORIGINS)
+    return np.where(weighed, -STEEPNESS * blended, -np.inf)
+
+
+def shares(logarithms: Floats) -> Floats:
+    """Weights from their logarithms (n, members): rows adding up to 1 without negligible entries; a row without any finite
+    entry is zeros."""
+    highest = logarithms.max(axis=1, keepdims=True, initial=-np.inf)
+    return without_negligible(np.exp(logarithms - np.where(np.isfinite(highest), highest, 0.0)))
 
 
 def without_negligible(raw: Floats) -> Floats:
@@ -49,15 +67,3 @@ def without_negligible(raw: Floats) -> Floats:
         share = np.divide(raw, total, out=np.zeros(raw.shape), where=total > 0.0)
         raw = np.where(share >= floor, share, 0.0)
     return raw
-
-
-def _median_of_present(values: Floats) -> Floats:
-    """Median over the last axis of the finite entries; NaN, without a warning, where there are none, or it is zero."""
-    ordered = np.sort(np.where(np.isfinite(values), values, np.inf), axis=-1)
-    count = np.isfinite(values).sum(axis=-1)
-    low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0)[..., None], axis=-1)[..., 0]
-    high = np.take_along_axis(ordered, np.maximum(count // 2, 0).clip(max=values.shape[-1] - 1)[..., None], axis=-1)[
-        ..., 0
-    ]
-    middle = np.where(count % 2 == 1, low, 0.5 * (low + high))
-    return np.where((count > 0) & (middle > 0.0), middle, np.nan)

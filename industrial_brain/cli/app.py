@@ -15,6 +15,7 @@ from industrial_brain.cli import (
     forecasting,
     nowcast,
     override,
+    pretrain,
     service,
     versions,
     why,
@@ -35,7 +36,7 @@ BRAIN_RAY_ADDRESS; `brain doctor` prints them and says what is wrong with an ins
 app = typer.Typer(
     help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", add_completion=False
 )
-for group in (city, forecasting, why, override, nowcast, backtest, versions, service, access, benchmark):
+for group in (city, forecasting, why, override, nowcast, backtest, versions, service, access, benchmark, pretrain):
     group.add_to(app)
 
 

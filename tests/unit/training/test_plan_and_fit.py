@@ -16,7 +16,7 @@ from training.executors import InProcess
 from training.fit import FittedPartition, fit_every, fit_partition
 from training.pipeline import fit_panels, outcomes_of
 from training.plan import PARTITION_SERIES, TrainSpec, plan_training, simulated_ids
-from training.weighing import weigh, without_negligible
+from training.weighing import log_weights, shares, without_negligible
 
 SPEC = TrainSpec(key="k", horizon=12, origins=3, seed=0)
 
@@ -46,7 +46,7 @@ def test_a_partitions_key_changes_with_whatever_decides_its_result(change: str) 
 
 def test_weights_follow_errors_and_expectation_until_there_are_any() -> None:
     nan = np.nan
-    expected = np.array([1.0, 1.3, np.inf])
+    expected = np.log([1.0, 1.3, np.inf])
     mae = np.array(
         [
             [[1.0, 1.0, 0.1], [1.0, 1.0, 0.1]],  # alike: the one of whom less error is expected leads a little
@@ -56,7 +56,7 @@ def test_weights_follow_errors_and_expectation_until_there_are_any() -> None:
             [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],  # both are perfect
         ]
     )
-    weights = weigh(mae, expected)
+    weights = shares(log_weights(mae, expected))
     np.testing.assert_allclose(weights.sum(axis=1), 1.0)
     assert (weights[:, 2] == 0.0).all()  # who is not to be weighed is not
     assert weights[0, 0] > weights[0, 1] > 0.2
