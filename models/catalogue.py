@@ -41,24 +41,14 @@ FALLBACK = "last_value"
 #: the yardstick
 NAIVE = "seasonal_naive"
 
-#: what the ensemble weighs, with the error that is expected of each before a backtest has spoken: relative to the median
-#: member, rounded, as measured by rolling origins on the public sets of `benchmarks/README.md`
-EXPECTED_ERROR: Mapping[str, float] = MappingProxyType(
-    {
-        "theta": 1.0,
-        "damped_trend": 1.0,
-        "holt_winters": 1.0,
-        "seasonal_naive": 1.3,
-        "autoregression": 1.0,
-        "log_autoregression": 1.0,
-        "regression": 1.0,
-        "harmonic_regression": 1.0,
-        "log_harmonic_regression": 1.0,
-    }
-)
+#: what the ensemble weighs
+MEMBERS = tuple(name for name in FORECASTERS if name != FALLBACK)
 
 #: members that know one season, and come a second time where there is a longer one
 ONE_SEASON = ("theta", "damped_trend", "holt_winters", "seasonal_naive")
+
+#: members that are costly, and are left out where they are not expected to be worth their fit
+COSTLY = ("theta", "damped_trend", "holt_winters")
 
 #: members whose parameters lean on the series that are fitted beside one
 POOLED = ("autoregression", "log_autoregression")
@@ -75,7 +65,7 @@ def forecaster(name: str) -> ArrayForecaster:
 
 def members_for(freq: Frequency, season: int) -> tuple[str, ...]:
     """Names of the ensemble's members for panels of this frequency and season, and of the fallback, which is the last."""
-    members = [name for name in EXPECTED_ERROR if _applies(name, freq, season)]
+    members = [name for name in MEMBERS if _applies(name, freq, season)]
     longer = LONG_SEASON.get(freq, 0)
     if longer > season:
         members += [f"{name}@{longer}" for name in ONE_SEASON]
@@ -88,9 +78,3 @@ def _applies(name: str, freq: Frequency, season: int) -> bool:
     if name == "regression":
         return freq in REGRESSED
     return freq in CYCLES or "harmonic" not in name
-
-
-def expected_error(name: str) -> float:
-    """What `EXPECTED_ERROR` says of a member; one whose season is replaced is expected to be half as bad again."""
-    base, _, season = name.partition("@")
-    return EXPECTED_ERROR[base] * (1.5 if season else 1.0)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from features.gaps import gap_counts
 from features.present import mean_of_present
@@ -42,12 +43,21 @@ class Backtest:
 
 
 def run_backtest(
-    panel: Panel, members: Mapping[str, ArrayForecaster], *, horizon: int, origins: int, seed: int
+    panel: Panel,
+    members: Mapping[str, ArrayForecaster],
+    *,
+    horizon: int,
+    origins: int,
+    seed: int,
+    worth: npt.NDArray[np.bool_] | None = None,
 ) -> Backtest:
     """Fit the members at each origin on the periods up to it, and score them on the `horizon` periods after it.
 
     The panel is of one vintage, so an origin sees its past as it was revised later; for what was truly known then, train
     on the vintage of then. An origin is used that has a full season, one period, and `SHORTEST_HISTORY` observations.
+
+    Args:
+        worth: bool (n, members), which members are fitted to which series; all of them where it is None.
     """
     n = len(panel)
     shape = (n, origins, len(members), horizon)
@@ -64,7 +74,8 @@ def run_backtest(
         known = earlier.take(usable)
         actual[usable, k] = _periods_after(panel.take(usable), cut, horizon)
         for m, member in enumerate(members.values()):
-            answer = member.fit(known, None, seed).forecast(horizon)
+            fitted_to = known if worth is None else known.only(worth[usable, m])
+            answer = member.fit(fitted_to, None, seed).forecast(horizon)
             mean[usable, k, m] = answer.mean
             scale[usable, k, m] = answer.scale
     return Backtest(known_until, mean, scale, actual)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from features.descriptors import describe
 from features.scales import mase_scale
+from features.seasonality import SEASONS_NEEDED
 from industrial_brain.domain.panel import Floats, Panel
+from models.catalogue import COSTLY
+from models.forecasting.state import SHORTEST_HISTORY
 from training.evidence import evidence
 from training.expectations import rule_of_thumb
-from training.meta_learner import MetaLearner
-from training.weighing import log_weights, shares
+from training.weighing import STEEPNESS, log_weights, shares
+
+#: share of an equal weight below which a costly member is not worth its fit
+WORTH = 0.65
+
+
+class Learner(Protocol):
+    """What was learnt elsewhere; see `training.meta_learner.MetaLearner`."""
+
+    def expect(self, descriptors: Floats, members: Sequence[str], rule: Floats) -> Floats: ...
+    def correct(self, logarithms: Floats, descriptors: Floats, evidence: Floats, members: Sequence[str]) -> Floats: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +39,20 @@ class Decision:
         members: names, the fallback among them.
     """
 
-    learner: MetaLearner
+    learner: Learner
     members: tuple[str, ...]
     horizon: int
+
+    def worth_fitting(self, known: Panel) -> npt.NDArray[np.bool_]:
+        """Which members to fit to which series, by features alone: bool (n, members).
+
+        A costly member is left out where less than `WORTH` of an equal share of the weight is expected of it. `known` ends
+        before the first origin, so that no origin is forecast by members that were chosen after it; a series that is too short
+        by then for what it is like to show gets all.
+        """
+        expected = self.learner.expect(describe(known, self.horizon), self.members, rule_of_thumb(self.members, known))
+        short = known.lengths < SEASONS_NEEDED * max(known.season, SHORTEST_HISTORY)
+        return np.asarray(worthy(expected, self.members) | short[:, None], dtype=np.bool_)
 
     def weights(self, known: Panel, mae: Floats, mean: Floats, scale: Floats) -> Floats:
         """Weights of each series' members: float64 (n, members), rows adding up to 1; a row of zeros where none answers.
@@ -47,3 +73,12 @@ class Decision:
         descriptors = describe(known, self.horizon)
         by_errors = log_weights(past, self.learner.expect(descriptors, self.members, rule))
         return shares(self.learner.correct(by_errors, descriptors, told, self.members))
+
+
+def worthy(expected: Floats, members: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which members are cheap, or expected to weigh at least `WORTH` of an equal share: bool, like `expected` (n, members)."""
+    logarithms = -STEEPNESS * expected
+    raw = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
+    equal = 1.0 / np.isfinite(logarithms).sum(axis=1, keepdims=True)
+    cheap = np.array([name.partition("@")[0] not in COSTLY for name in members])
+    return np.asarray(cheap[None, :] | (raw / raw.sum(axis=1, keepdims=True) >= WORTH * equal), dtype=np.bool_)

@@ -20,8 +20,8 @@ from models.forecasting.combination import Combination
 from models.forecasting.fitted_panel import EXACT, Texts
 from models.forecasting.state import SHORTEST_HISTORY, Array, join
 from training.backtest import Backtest, run_backtest
-from training.decide import Decision
-from training.meta_learner import MetaLearner, shipped_learner
+from training.decide import Decision, Learner
+from training.meta_learner import shipped_learner
 from training.plan import TrainSpec
 
 Flags = npt.NDArray[np.bool_]
@@ -105,8 +105,8 @@ def fit_every(
 
 
 @np.errstate(over="ignore", invalid="ignore")  # values too large to compute with are looked for, and named
-def fit_partition(spec: TrainSpec, panel: Panel, learner: MetaLearner | None = None) -> FittedPartition:
-    """Backtest all members, weigh them for each series, fit them on the whole history.
+def fit_partition(spec: TrainSpec, panel: Panel, learner: Learner | None = None) -> FittedPartition:
+    """Backtest the members that are worth it for a series, weigh them for each series, fit them on the whole history.
 
     Weights are those of `learner`, the shipped one by default. A member without a finite answer gets no weight. A series with
     fewer than `SHORTEST_HISTORY` observations, or more gaps than observations, or no member that answers, falls back to
@@ -118,12 +118,16 @@ def fit_partition(spec: TrainSpec, panel: Panel, learner: MetaLearner | None = N
     enough = (observed >= SHORTEST_HISTORY) & (observed >= panel.lengths - observed)
     unfitted = _unfitted(panel.freq, panel.season)
     names = list(unfitted.members)
-    backtest = run_backtest(panel, unfitted.members, horizon=spec.horizon, origins=spec.origins, seed=spec.seed)
-    fitted = unfitted.fit(panel, None, spec.seed)
+    decision = Decision(learner or shipped_learner(), tuple(names), spec.horizon)
+    worth = decision.worth_fitting(panel.without_last(spec.horizon * spec.origins))
+    backtest = run_backtest(
+        panel, unfitted.members, horizon=spec.horizon, origins=spec.origins, seed=spec.seed, worth=worth
+    )
+    each = zip(unfitted.members.items(), worth.T, strict=True)
+    fitted = replace(unfitted, members={name: m.fit(panel.only(kept), None, spec.seed) for (name, m), kept in each})
     finite = _finite(fitted, panel.freq.longest_horizon)
 
     # as the weights stood before each origin, a member that could not answer there left out; and as they stand now
-    decision = Decision(learner or shipped_learner(), tuple(names), spec.horizon)
     before = [
         decision.weights(
             panel.without_last(spec.horizon * (spec.origins - k)),

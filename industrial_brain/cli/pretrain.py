@@ -33,7 +33,8 @@ def forecasting(
     """Train the meta-learner on the train rows of forecasting sets and on synthetic series; test rows are never read.
 
     Prints what it is worth on sets that were left out of its training: mean error of the combination, over equal weights
-    before a backtest, and over the weights by errors alone after one.
+    before a backtest, and over the weights by errors alone after one; and the same where costly members of whom little
+    is expected are not fitted.
 
     Example: `brain pretrain forecasting data/forecasting/* --out learnt`
     """
@@ -56,7 +57,10 @@ def forecasting(
     learner, unseen = pretrain(sources, always, seed)
     learner.write(into)
     write_recipe(into, learner, unseen, synthetic=synthetic, seed=seed)
-    table = Table("set left out", "tasks", "before a backtest / equal", "after / by errors alone")
+    table = Table(
+        "set left out", "tasks", "before / equal", "after / errors alone", "fits spared", "sparing / errors alone"
+    )
     for row in unseen:
-        table.add_row(row.source, str(row.tasks), f"{row.before:.4f}", f"{row.after:.4f}")
+        figures = (f"{row.before:.4f}", f"{row.after:.4f}", f"{row.spared:.0%}", f"{row.sparing:.4f}")
+        table.add_row(row.source, str(row.tasks), *figures)
     out.print(table)

@@ -86,6 +86,10 @@ class Panel:
         """Ordinals of the last period of each series."""
         return self.start + self.lengths - 1
 
+    def only(self, kept: npt.NDArray[np.bool_]) -> Panel:
+        """All series, those that are not `kept`, bool (n,), without any period: a fit leaves them unanswered."""
+        return self if kept.all() else self.without_last(np.where(kept, 0, self.lengths))
+
     def take(self, rows: npt.NDArray[np.integer] | Sequence[int]) -> Panel:
         """The panel of these rows, in this order."""
         rows = np.asarray(rows, dtype=np.int64)
@@ -104,7 +108,7 @@ class Panel:
             covariates=None if self.covariates is None else self.covariates.take(rows),
         )
 
-    def without_last(self, periods: int) -> Panel:
+    def without_last(self, periods: int | Ordinals) -> Panel:
         """Each series without its last `periods` periods, as at an earlier origin. Short series become empty.
 
         Covariates stay: what may be read of them depends on where a series ends.

@@ -12,6 +12,8 @@ import xgboost as xgb
 
 from features.descriptors import DESCRIPTORS
 from industrial_brain.domain.panel import Floats
+from models.catalogue import COSTLY
+from training.decide import worthy
 from training.meta_learner import COLUMNS, MetaLearner, identities, rows
 from training.pretraining.objective import CombinationLoss
 from training.pretraining.tasks import Tasks
@@ -24,13 +26,13 @@ MOST_TASKS = 1500
 FOLDS = 5
 
 #: trees of each booster
-ROUNDS = 150
+ROUNDS = 250
 
-#: how they grow: shallow, and with much of the rows and columns left out
+#: how they grow: with much of the rows and columns left out, and on broad evidence only
 GROWTH = {
-    "max_depth": 4,
+    "max_depth": 6,
     "eta": 0.3,
-    "min_child_weight": 3.0,
+    "min_child_weight": 20.0,
     "lambda": 5.0,
     "subsample": 0.6,
     "colsample_bytree": 0.5,
@@ -51,12 +53,16 @@ class Unseen:
     Attributes:
         before: of weights without any evidence, over equal weights.
         after: of weights with it, over those of the rule.
+        spared: share of the costly members' fits that need not be made.
+        sparing: of weights with the evidence of the others alone, over those of the rule.
     """
 
     source: str
     tasks: int
     before: float
     after: float
+    spared: float
+    sparing: float
 
 
 def pretrain(sources: Sources, always: Sources, seed: int, rounds: int = ROUNDS) -> tuple[MetaLearner, list[Unseen]]:
@@ -164,18 +170,23 @@ def _judge(
     name: str, tasks: Sequence[Tasks], before: xgb.Booster, after: xgb.Booster, known: tuple[str, ...]
 ) -> Unseen:
     learner = MetaLearner(before, after, known)
-    figures = np.zeros(4)
+    sums, fits, kept = np.zeros(5), 0, 0
     for one in tasks:
         _, _, first, error = _flat("before", one, None, known)
         loss = CombinationLoss(first, error, np.ones(len(first)))
         weighed = np.isfinite(one.rule)
         expected = learner.expect(one.descriptors, one.members, one.rule)
-        by_rule = log_weights(one.mae, one.rule)
+        worth = worthy(expected, one.members)
         by_errors = log_weights(one.mae, expected)
         corrected = learner.correct(by_errors, one.descriptors, one.evidence, one.members)
-        for k, scores in enumerate((-STEEPNESS * one.rule, -STEEPNESS * expected, by_rule, corrected)):
-            figures[k] += loss.losses(scores[weighed]).sum()
-    return Unseen(name, sum(len(one) for one in tasks), figures[1] / figures[0], figures[3] / figures[2])
+        spared = np.where(worth, corrected, -np.inf)
+        rules = (-STEEPNESS * one.rule, -STEEPNESS * expected, log_weights(one.mae, one.rule), corrected, spared)
+        sums += [loss.losses(scores[weighed]).sum() for scores in rules]
+        costly = weighed & np.array([member.partition("@")[0] in COSTLY for member in one.members])
+        fits, kept = fits + int(costly.sum()), kept + int((costly & worth).sum())
+    equal, before_it, by_rule, after_it, sparing = sums
+    count = sum(len(one) for one in tasks)
+    return Unseen(name, count, before_it / equal, after_it / by_rule, 1.0 - kept / max(fits, 1), sparing / by_rule)
 
 
 def write_recipe(folder: Path, learner: MetaLearner, unseen: Sequence[Unseen], *, synthetic: int, seed: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from industrial_brain.domain.forecasts import Failed, Trained
 from industrial_brain.domain.indicators import SeriesInfo
-from industrial_brain.domain.panel import Panel
+from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from tests.panels import awkward_panel, seasonal_panel, walk_panel
 from training.assemble import assemble
@@ -272,3 +273,37 @@ def test_a_level_shift_and_a_burst_are_no_slips() -> None:
     burst[20:28] = 1e9
     outcomes = list(outcomes_of(fit_panels([Panel.of([shift, burst])])))
     assert not any("absurd" in note for outcome in outcomes if isinstance(outcome, Trained) for note in outcome.notes)
+
+
+class _Prejudice:
+    """A learner that thinks nothing of one member, and otherwise follows the rule."""
+
+    def __init__(self, member: str) -> None:
+        self.member = member
+
+    def expect(self, descriptors: Floats, members: Sequence[str], rule: Floats) -> Floats:
+        return rule + np.where([name == self.member for name in members], 1.0, 0.0)
+
+    def correct(self, logarithms: Floats, descriptors: Floats, evidence: Floats, members: Sequence[str]) -> Floats:
+        return logarithms
+
+
+def test_a_costly_member_of_whom_little_is_expected_is_not_fitted_and_the_others_are_as_they_were() -> None:
+    panel = seasonal_panel(n=4)
+    fitted, whole = (fit_partition(SPEC, panel, _Prejudice(name)) for name in ("holt_winters", "nobody"))
+    names = list(fitted.model.members)
+    left_out = names.index("holt_winters")
+    assert np.isfinite(whole.error[:, :, left_out]).all()
+    assert np.isnan(fitted.error[:, :, left_out]).all()
+    assert (fitted.weights[:, :, left_out] == 0.0).all()
+    others = [k for k in range(len(names)) if k != left_out]
+    np.testing.assert_array_equal(fitted.error[:, :, others], whole.error[:, :, others])
+    assert np.isfinite(fitted.model.forecast(12).mean).all()
+    assert np.isfinite(fitted.model.update(panel).forecast(12).mean).all()
+
+
+def test_a_cheap_member_is_fitted_whatever_is_expected_and_a_short_series_gets_all() -> None:
+    naive = fit_partition(SPEC, seasonal_panel(n=2), _Prejudice("seasonal_naive"))
+    assert np.isfinite(naive.error[:, :, list(naive.model.members).index("seasonal_naive")]).all()
+    short = fit_partition(SPEC, seasonal_panel(n=2, months=70), _Prejudice("theta"))
+    assert np.isfinite(short.error[:, -1, list(short.model.members).index("theta")]).all()
