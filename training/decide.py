@@ -20,7 +20,7 @@ from training.expectations import rule_of_thumb
 from training.weighing import STEEPNESS, log_weights, shares
 
 #: share of an equal weight below which a costly member is not worth its fit
-WORTH = 0.65
+WORTH = 0.25
 
 
 class Learner(Protocol):

@@ -240,7 +240,7 @@ def _notes(panel: Panel, *, by_default: Flags, slips: Ordinals, exact: Flags) ->
         if panel.season < len(y) < SEASONS_NEEDED * panel.season:
             lines.append(f"under {SEASONS_NEEDED} seasons of history, so no seasonal shape was estimated")
         if untried:
-            lines.append("too short to backtest, so the members have the weights that are usual elsewhere")
+            lines.append("too short to backtest, so the members have the weights that series like it have elsewhere")
         notes.append("\n".join(lines))
     return notes
 
