@@ -92,7 +92,12 @@ def _fitted_panel(
         nonnegative=np.array([info.nonnegative for info in facts]) | ~seen_below_zero,
         simulated=simulated,
         backtest=BacktestRecord(
-            tuple(fitted.model.members), fitted.origins, fitted.error, fitted.mase_scale, fitted.weights
+            members=tuple(fitted.model.members),
+            origins=fitted.origins,
+            error=fitted.error,
+            mase_scale=fitted.mase_scale,
+            weights=fitted.weights,
+            comparable=fitted.comparable,
         ),
     )
 

@@ -37,7 +37,7 @@ class FittedPartition:
     Attributes:
         model: the fitted combination.
         method, fallback, notes, failure: as in `models.forecasting.fitted_panel.FittedPanel`.
-        origins, error, mase_scale, weights: as in `models.forecasting.fitted_panel.BacktestRecord`.
+        origins, error, mase_scale, weights, comparable: as in `models.forecasting.fitted_panel.BacktestRecord`.
         own_error: float64 (n, origins, horizon), actual less forecast by this version's own weights: each origin is
             forecast with the weights that older origins had given, so no error is flattered. NaN where not.
         own_scale: float64, like `own_error`: the standard deviation that it claimed.
@@ -53,6 +53,7 @@ class FittedPartition:
     error: npt.NDArray[np.float32]
     mase_scale: Floats
     weights: Floats
+    comparable: Floats
     own_error: Floats
     own_scale: Floats
     actual: Floats
@@ -78,6 +79,7 @@ _PLAIN = (
     "error",
     "mase_scale",
     "weights",
+    "comparable",
     "own_error",
     "own_scale",
     "actual",
@@ -167,6 +169,7 @@ def fit_partition(spec: TrainSpec, panel: Panel, learner: Learner | None = None)
         error=backtest.error.astype(np.float32),
         mase_scale=_mase_scales(panel, spec),
         weights=np.stack([*before, final], axis=1),
+        comparable=decision.weights(panel, backtest.mae[:, 1:], mean, scale),
         **_own_errors(backtest, np.stack(before, axis=1)),
     )
 

@@ -66,10 +66,10 @@ class Verdict:
 def judge(challenger: ForecastBundle, champion: ForecastBundle | None) -> Verdict:
     """Compare both on the challenger's backtest: the newer data, the same origins, the same series.
 
-    The champion is replayed: at each origin it forecasts with the weights that it had given by then (never with what it
-    learnt later), and so does the challenger, so neither profits from having seen the answer. Then the errors that the
-    champion's run recorded are compared at the origins that both used, which shows a change of code or of data. Without a
-    champion, the seasonal naive stands in for it.
+    The champion is replayed: at the newest origin it forecasts with the weights that it would have given by then, from as
+    many origins as the challenger had, so neither profits from having seen the answer, or more of the past. Then the errors
+    that the champion's run recorded are compared at the origins that both used, which shows a change of code or of data.
+    Without a champion, the seasonal naive stands in for it.
     """
     checks = [_answers(challenger), *_beats_naive(challenger)]
     if champion is not None:
@@ -140,7 +140,7 @@ def _weighs_no_worse(challenger: ForecastBundle, champion: ForecastBundle) -> Ch
                 "weights", False, f"The champion's {names} can't be replayed by this code, so nothing compares."
             )
         record = fitted.backtest
-        # at the newest origin alone: before older ones, one of the two had learnt from fewer
+        # at the newest origin alone: there, both have learnt from all origins but one
         pairs.append((record.mase(record.weights[:, :-1])[:, -1:], record.mase(_replay(other, fitted))[:, -1:]))
     return _check("weights", pairs, "the champion's weights")
 
@@ -192,12 +192,16 @@ def _compared(own: Floats, others: Floats, name: str) -> tuple[bool, str]:
 
 def _replay(champion: FittedPanel, challenger: FittedPanel) -> Floats:
     """The weights that the champion had given before each of the challenger's origins, by the challenger's rows and
-    members: float64 (n, origins, members); zeros where it had given none yet, or did not know the series."""
+    members: float64 (n, origins, members); zeros where it had given none yet, or did not know the series.
+
+    Its last ones are those without its oldest origin: it had weighed with one more than the challenger had before its newest.
+    """
     theirs, record = _rows_of(champion, challenger), champion.backtest
     weighed_at = np.concatenate([record.origins[theirs], champion.panel.last[theirs][:, None]], axis=1)
     origins = challenger.backtest.origins
     by_then = (weighed_at[:, None, :] <= origins[:, :, None]).sum(axis=2)
-    latest = np.take_along_axis(record.weights[theirs], np.maximum(by_then - 1, 0)[:, :, None], axis=1)
+    comparable = np.concatenate([record.weights[:, :-1], record.comparable[:, None]], axis=1)
+    latest = np.take_along_axis(comparable[theirs], np.maximum(by_then - 1, 0)[:, :, None], axis=1)
     known = (theirs >= 0)[:, None] & (by_then > 0)
     columns = [challenger.backtest.members.index(name) for name in record.members]
     replayed = np.zeros((*origins.shape, len(challenger.backtest.members)))

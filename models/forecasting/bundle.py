@@ -392,6 +392,7 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
         "backtest/error": record.error,
         "backtest/mase_scale": record.mase_scale,
         "backtest/weights": record.weights.astype(np.float32),
+        "backtest/comparable": record.comparable.astype(np.float32),
         **{name: getattr(fitted, name) for name in _TEXT_FIELDS + _FLAG_FIELDS + _NUMBER_FIELDS},
         **{f"model/{name}": array for name, array in fitted.model.arrays().items()},
     }
@@ -424,6 +425,7 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
             error=archive["backtest/error"],
             mase_scale=archive["backtest/mase_scale"],
             weights=archive["backtest/weights"].astype(np.float64),
+            comparable=archive["backtest/comparable"].astype(np.float64),
         ),
         **{name: archive[name] for name in _TEXT_FIELDS + _FLAG_FIELDS + _NUMBER_FIELDS},
     )

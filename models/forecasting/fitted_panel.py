@@ -45,6 +45,8 @@ class BacktestRecord:
             to the origin (Hyndman and Koehler 2006); NaN where there is none.
         weights: float64 (n, origins + 1, members), as this version had weighed with what it knew before each origin, and
             as it weighs at last; rows of zeros or NaN where it had no answer.
+        comparable: float64 (n, members), as it would weigh at last without the errors of its oldest origin: as many origins
+            as a newer version has before its newest one. More evidence is no merit of the older version.
     """
 
     members: tuple[str, ...]
@@ -52,6 +54,7 @@ class BacktestRecord:
     error: npt.NDArray[np.float32]
     mase_scale: Floats
     weights: Floats
+    comparable: Floats
 
     def mase(self, weights: Floats) -> Floats:
         """Mean absolute scaled error at each origin, had these weights (n, origins, members) been used; NaN where not."""

@@ -27,7 +27,8 @@ def _trained(panel: Panel, vintage: int = 2025) -> ForecastBundle:
 
 def _with_weights(bundle: ForecastBundle, weights: Floats) -> ForecastBundle:
     fitted = bundle.panels[MONTH]
-    return replace(bundle, panels={MONTH: replace(fitted, backtest=replace(fitted.backtest, weights=weights))})
+    record = replace(fitted.backtest, weights=weights, comparable=weights[:, -1])
+    return replace(bundle, panels={MONTH: replace(fitted, backtest=record)})
 
 
 def _always(bundle: ForecastBundle, member: str) -> ForecastBundle:
@@ -169,6 +170,18 @@ def test_a_retraining_by_the_same_code_on_newer_data_passes(
     champion = _trained(employment.without_last(champion_cut), 2024)
     verdict = judge(_trained(employment.without_last(challenger_cut)), champion)
     assert verdict.passed, verdict.reason
+
+
+def test_champion_and_challenger_are_compared_on_as_much_evidence(employment: Panel) -> None:
+    """A champion that ended at the challenger's newest origin had one origin more to weigh with: no merit of its code."""
+    horizon = MONTH.default_horizon
+    challenger, champion = _trained(employment), _trained(employment.without_last(horizon), 2024)
+    before_the_newest = challenger.panels[MONTH].backtest.weights[:, -2]
+    record = champion.panels[MONTH].backtest
+    np.testing.assert_array_equal(record.comparable, before_the_newest)
+    assert np.abs(record.weights[:, -1] - before_the_newest).max() > 0.1
+    (detail,) = [c.detail for c in judge(challenger, champion).checks if c.name == "weights"]
+    assert "no difference" in detail
 
 
 def test_series_that_are_fitted_exactly_don_t_blow_up_a_ratio() -> None:
