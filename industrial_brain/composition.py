@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from industrial_brain.domain.errors import InputError, NoModelError, StateError, UnknownIdError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, ModelVersion
+from industrial_brain.domain.jobs import JobStore
 from industrial_brain.domain.nowcasts import Nowcast, NowcastModelName, NowcastPeriod
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.protocols import (
@@ -121,6 +122,12 @@ class Brain:
         return SqlKeyStore(self.engine, self.clock)
 
     @cached_property
+    def jobs(self) -> JobStore:
+        from industrial_brain.storage.jobs import SqlJobStore
+
+        return SqlJobStore(self.engine)
+
+    @cached_property
     def registry(self) -> Registry:
         """Versions of the forecasting task."""
         return self._registry_of(FORECASTING, ())
@@ -168,12 +175,12 @@ class Brain:
         with ray_cluster(ray_address or self.settings.ray_address) as executor:
             yield executor
 
-    def panels(self, as_of: dt.datetime) -> list[Panel]:
-        """All series as they were known at a moment, with the calendar of this installation's country."""
+    def panels(self, as_of: dt.datetime, series: Sequence[str] | None = None) -> list[Panel]:
+        """These series (all, without names) as they were known at a moment, with the calendar of the installation's country."""
         from features.countries import country_calendar
 
         calendar = country_calendar(self.settings.country)
-        return [replace(panel, calendar=calendar) for panel in self.observations.read_panels(as_of)]
+        return [replace(panel, calendar=calendar) for panel in self.observations.read_panels(as_of, series)]
 
     def train_forecasting(
         self,
@@ -312,19 +319,31 @@ class Brain:
         return as_of or now
 
     def backtest(
-        self, executor: Executor, origins: Sequence[dt.datetime], *, progress: Progress = no_progress
+        self,
+        executor: Executor,
+        origins: Sequence[dt.datetime],
+        *,
+        series: Sequence[str] | None = None,
+        by_series: bool = False,
+        progress: Progress = no_progress,
     ) -> VintageBacktest:
-        """The track record that today's code would have had at these moments, on what was known then."""
+        """The track record that today's code would have had at these moments, on what was known then.
+
+        Args:
+            series: these alone, or all. What adds up is found among them.
+            by_series: whether to keep the figures of each.
+        """
         from industrial_brain.storage.listing import all_regions
         from training.vintages import backtest_vintages
 
         return backtest_vintages(
             origins,
-            self.panels,
-            self.catalogue.series(),
+            lambda moment: self.panels(moment, series),
+            self.catalogue.series(series),
             now=self.clock(),
             executor=executor,
             parents={region.code: region.parent for region in all_regions(self.catalogue).values()},
+            by_series=by_series,
             progress=progress,
         )
 

@@ -51,6 +51,11 @@ class Settings(BaseSettings):
         return self.home.resolve() / "checkpoints"
 
     @property
+    def jobs(self) -> Path:
+        """Folder of jobs' requests and results."""
+        return self.home.resolve() / "jobs"
+
+    @property
     def demo(self) -> Path:
         """Folder that `brain demo` writes its simulated city to."""
         return self.home.resolve() / "demo"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from industrial_brain.domain.errors import InputError
+from industrial_brain.domain.errors import HorizonError, InputError
 from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
@@ -21,7 +22,7 @@ from serving.bodies import read_json
 from serving.deps import PeriodReader
 from serving.forecasting import write_answer
 from serving.problems import Fault, FieldsError, fault_of, pointer_to
-from serving.schemas import ADHOC_SERIES, ADHOC_VALUES, AdhocColumns, AdhocRows, AdhocSizes
+from serving.schemas import ADHOC_SERIES, ADHOC_VALUES, JOB_SERIES, JOB_VALUES, AdhocColumns, AdhocRows, AdhocSizes
 from training.pipeline import fit_panels
 
 #: what stands where a version's name would
@@ -29,6 +30,26 @@ MODEL = {"name": "ad-hoc", "version": None}
 
 #: faults that one refusal lists
 _LISTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one body may hold.
+
+    Attributes:
+        values: periods with their gaps.
+        holder: what is said to hold it.
+        further: what to do with more.
+    """
+
+    series: int
+    values: int
+    holder: str
+    further: str
+
+
+REQUEST = Limits(ADHOC_SERIES, ADHOC_VALUES, "one request", "Split it, or post it to /v1/forecast-jobs.")
+JOB = Limits(JOB_SERIES, JOB_VALUES, "one job", "Split it into several jobs; or import the series and train a version.")
 
 
 def answer(body: bytes, now: dt.datetime, read_periods: PeriodReader) -> bytes:
@@ -45,17 +66,46 @@ def answer(body: bytes, now: dt.datetime, read_periods: PeriodReader) -> bytes:
         HorizonError, LevelError: as a version raises them.
     """
     question = _read(body)
-    panel = _panel(_table(question, read_periods), question.freq, question.season)
+    panel = panel_of(question, read_periods, REQUEST)
     outcomes = fit_panels([panel]).forecast(panel.ids, question.horizon, question.levels)
-    if isinstance(question, AdhocSizes):
-        outcomes = list(_in_steps(outcomes, panel))
-    return write_answer(
-        [replace(one, vintage=now, parameters_vintage=None) if isinstance(one, Forecast) else one for one in outcomes],
-        MODEL,
-    )
+    return write_answer(as_asked(outcomes, question, panel, now), MODEL)
 
 
-_Question = AdhocRows | AdhocColumns | AdhocSizes
+def panel_of(question: Question, read_periods: PeriodReader, limits: Limits) -> Panel:
+    """The series of a question. Raises FieldsError and InputError as `answer`."""
+    return _panel(_table(question, read_periods), question.freq, question.season, limits)
+
+
+def as_asked(
+    outcomes: Iterable[Forecast | Failed], question: Question, panel: Panel, now: dt.datetime
+) -> Iterator[Forecast | Failed]:
+    """The outcomes, one a series of the panel in its order, in the terms of the question.
+
+    Series that came without dates are answered in steps, whatever picked the season.
+    """
+    for outcome, last in zip(outcomes, panel.last.tolist(), strict=True):
+        if isinstance(outcome, Failed):
+            yield outcome
+            continue
+        mine = replace(outcome, vintage=now, parameters_vintage=None)
+        if isinstance(question, AdhocSizes):
+            mine = replace(mine, freq=Frequency.ORDINAL, start=Frequency.ORDINAL.label(last + 1))
+        yield mine
+
+
+def require_horizon(freq: Frequency, horizon: int | None) -> None:
+    """Raises HorizonError for a horizon that no series of this frequency is answered for."""
+    if horizon is not None and horizon > freq.longest_horizon:
+        raise HorizonError(
+            f"A horizon of {horizon} {freq.noun}s can't be answered.",
+            f"Ask for 1 to {freq.longest_horizon} {freq.noun}s.",
+            pointer="/horizon",
+        )
+
+
+Question = AdhocRows | AdhocColumns | AdhocSizes
+
+S = TypeVar("S", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +124,27 @@ class _Table:
     pointer: Callable[[int], str]
 
 
-def _read(body: bytes) -> _Question:
+def _read(body: bytes) -> Question:
     given = read_json(body)
     keys = given.keys() if isinstance(given, dict) else ()
-    shape: type[_Question] = AdhocRows if "rows" in keys else AdhocSizes if "sizes" in keys else AdhocColumns
+    shape: type[Question] = AdhocRows if "rows" in keys else AdhocSizes if "sizes" in keys else AdhocColumns
+    return validated(given, shape, "Send rows, or unique_id, ds and y, or sizes and y")
+
+
+def validated(given: Any, shape: type[S], hint: str) -> S:
+    """What was given, in this shape. Raises FieldsError, whose next step begins with the hint."""
     try:
-        question = shape.model_validate(given)
+        return shape.model_validate(given)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)[:_LISTED]
         raise _refused(
             f"{error.error_count():,} field(s) are not as the API describes.",
-            "Send rows, or unique_id, ds and y, or sizes and y; /openapi.json describes every field.",
+            f"{hint}; /openapi.json describes every field.",
             [fault_of({**one, "loc": ("body", *one["loc"])}) for one in faults],
         ) from error
-    return question
 
 
-def _table(question: _Question, read_periods: PeriodReader) -> _Table:
+def _table(question: Question, read_periods: PeriodReader) -> _Table:
     match question:
         case AdhocSizes(sizes=sizes, y=y):
             if sum(sizes) != len(y):
@@ -130,12 +184,12 @@ def _table(question: _Question, read_periods: PeriodReader) -> _Table:
     return _Table(tuple(places), codes, periods, _floats(y), pointer)
 
 
-def _panel(table: _Table, freq: Frequency, season: int | None) -> Panel:
+def _panel(table: _Table, freq: Frequency, season: int | None, limits: Limits) -> Panel:
     """Series from their first value to their last, NaN where a period between has none; equal duplicates count once."""
-    if len(table.ids) > ADHOC_SERIES:
+    if len(table.ids) > limits.series:
         raise InputError(
-            f"The request holds {len(table.ids):,} series, and one request may hold {ADHOC_SERIES}.",
-            "Split it; or import the series and train a version.",
+            f"The request holds {len(table.ids):,} series, and {limits.holder} may hold {limits.series:,}.",
+            limits.further,
         )
     rows = np.flatnonzero(~np.isnan(table.values))
     rows = rows[np.lexsort((table.periods[rows], table.codes[rows]))]  # stable: duplicates stay in the caller's order
@@ -161,24 +215,15 @@ def _panel(table: _Table, freq: Frequency, season: int | None) -> Panel:
     filled = np.flatnonzero(np.diff(bounds))
     start[filled] = periods[bounds[filled]]
     lengths[filled] = periods[bounds[filled + 1] - 1] - start[filled] + 1
-    if lengths.sum() > ADHOC_VALUES:
+    if lengths.sum() > limits.values:
         raise InputError(
-            f"The series span {lengths.sum():,} {freq.noun}s with their gaps, and one request may span {ADHOC_VALUES:,}.",
-            "Split it; or leave out what lies far from the rest.",
+            f"The series span {lengths.sum():,} {freq.noun}s with their gaps, and {limits.holder} may span {limits.values:,}.",
+            f"{limits.further} Or leave out what lies far from the rest.",
         )
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     dense = np.full(indptr[-1], np.nan)
     dense[indptr[codes] + periods - start[codes]] = values
     return Panel(table.ids, freq, dense, indptr, start, season or freq.season)
-
-
-def _in_steps(outcomes: Iterable[Forecast | Failed], panel: Panel) -> Iterator[Forecast | Failed]:
-    """The forecasts of series that came without dates: their periods are steps, whatever picked the season."""
-    for outcome, last in zip(outcomes, panel.last.tolist(), strict=True):
-        if isinstance(outcome, Forecast):
-            yield replace(outcome, freq=Frequency.ORDINAL, start=Frequency.ORDINAL.label(last + 1))
-        else:
-            yield outcome
 
 
 def _of_rows(row: int) -> str:

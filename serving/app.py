@@ -18,11 +18,13 @@ from serving import problems
 from serving.access import AccessMiddleware, Keyring
 from serving.bodies import BodyLimitMiddleware
 from serving.deps import Services
+from serving.jobs.desk import JobDesk
+from serving.jobs.runner import JobRunner
 from serving.live import LiveModels
 from serving.metrics import Metrics
 from serving.nowcasting import NowcastDesk
 from serving.observe import ObserveMiddleware
-from serving.routers import city, forecasts, health, indicators, models, nowcasts, operations, overrides
+from serving.routers import city, forecasts, health, indicators, jobs, models, nowcasts, operations, overrides
 from serving.schemas import ProblemOut
 
 _DESCRIPTION = """\
@@ -55,6 +57,14 @@ def create_app(services: Services) -> FastAPI:
         kept=services.versions_kept,
         training="brain train forecasting --task nowcast",
     )
+    runner = JobRunner(
+        services.jobs,
+        services.jobs_folder,
+        services.launch_job,
+        services.clock,
+        kept=services.jobs_kept,
+        poll_seconds=services.poll_seconds,
+    )
     metrics = Metrics(live)
     keyring = Keyring(services.keys, services.key_seconds, services.monotonic)
 
@@ -62,9 +72,11 @@ def create_app(services: Services) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(live.start)
         await anyio.to_thread.run_sync(live_nowcasts.start)
+        runner.start()
         try:
             yield
         finally:
+            await anyio.to_thread.run_sync(runner.stop)
             await anyio.to_thread.run_sync(live.stop)
             await anyio.to_thread.run_sync(live_nowcasts.stop)
             await anyio.to_thread.run_sync(services.worker.stop)
@@ -85,7 +97,10 @@ def create_app(services: Services) -> FastAPI:
                 BodyLimitMiddleware,
                 max_bytes=services.max_body_bytes,
                 stall_seconds=services.stall_seconds,
-                exceptions={forecasts.ADHOC_PATH: services.max_adhoc_body_bytes},
+                exceptions={
+                    forecasts.ADHOC_PATH: services.max_adhoc_body_bytes,
+                    jobs.FORECAST_JOBS_PATH: services.max_job_body_bytes,
+                },
             ),
         ],
     )
@@ -94,8 +109,17 @@ def create_app(services: Services) -> FastAPI:
     app.state.live_nowcasts = live_nowcasts
     app.state.desk = NowcastDesk(services, live_nowcasts)
     app.state.metrics = metrics
+    app.state.jobs = JobDesk(
+        services.jobs,
+        runner,
+        services.jobs_folder,
+        services.clock,
+        most_of_owner=services.max_jobs_per_key,
+        most_of_all=services.max_jobs,
+        kept=services.jobs_kept,
+    )
     problems.install(app)
-    for part in (health, operations, city, indicators, forecasts, overrides, nowcasts, models):
+    for part in (health, operations, city, indicators, forecasts, overrides, nowcasts, models, jobs):
         app.include_router(part.router)
     return app
 
@@ -107,7 +131,10 @@ class _Documented(FastAPI):
         if self.openapi_schema is None:
             description = super().openapi()
             _, ours = models_json_schema(
-                [(ProblemOut, "serialization"), *((shape, "validation") for shape in forecasts.ADHOC_SHAPES)],
+                [
+                    (ProblemOut, "serialization"),
+                    *((shape, "validation") for shape in (*forecasts.ADHOC_SHAPES, *jobs.JOB_SHAPES)),
+                ],
                 ref_template="#/components/schemas/{model}",
             )
             parts = description["components"]

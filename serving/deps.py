@@ -15,8 +15,10 @@ import numpy.typing as npt
 from fastapi import Depends, Request
 
 from industrial_brain.domain.access import ApiKey
+from industrial_brain.domain.jobs import JobStore
 from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, OverrideStore, Registry
+from serving.jobs.launch import Launch
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
 from serving.worker import SpawnedWorker, Worker
@@ -45,6 +47,10 @@ class Services:
         max_adhoc_body_bytes: longest body of a request that brings its own series.
         worker: where such series are fitted.
         nowcast_worker: where nowcasts are computed; apart, so that neither waits for the other.
+        jobs: jobs that are kept; jobs_folder: their files, a folder a job; launch_job: begins to work on one.
+        jobs_kept: how long a finished job and its results are kept.
+        max_jobs_per_key, max_jobs: unfinished ones at once.
+        max_job_body_bytes: longest body of a forecast job.
     """
 
     catalogue: Catalogue
@@ -56,6 +62,9 @@ class Services:
     load_bundle: Callable[[Path], ForecastModel]
     read_periods: PeriodReader
     clock: Callable[[], dt.datetime]
+    jobs: JobStore
+    jobs_folder: Path
+    launch_job: Launch
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0
     key_seconds: float = 5.0
@@ -66,6 +75,10 @@ class Services:
     max_adhoc_body_bytes: int = 16 * 1_048_576
     worker: Worker = field(default_factory=SpawnedWorker)
     nowcast_worker: Worker = field(default_factory=SpawnedWorker)
+    jobs_kept: dt.timedelta = dt.timedelta(days=7)
+    max_jobs_per_key: int = 4
+    max_jobs: int = 64
+    max_job_body_bytes: int = 128 * 1_048_576
 
 
 # Dependencies are async so that they run where they are called: a thread for two attribute reads would be waste.

@@ -59,13 +59,32 @@ def write_answer(outcomes: Iterable[Forecast | Failed], model: Mapping[str, obje
     forecasts: list[bytes] = []
     failed: list[bytes] = []
     for outcome in outcomes:
-        if isinstance(outcome, Failed):
-            failed.append(to_json(outcome))
-        elif not _finite(outcome):
-            failed.append(to_json(Failed(outcome.series, "The model's forecast is not a finite number.")))
-        else:
-            forecasts.append(to_json(_record(outcome, model)))
+        kind, record = outcome_record(outcome, model)
+        (failed if kind == "failed" else forecasts).append(to_json(record))
     return b'{"forecasts":[' + b",".join(forecasts) + b'],"failed":[' + b",".join(failed) + b"]}"
+
+
+def outcome_record(outcome: Forecast | Failed, model: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """The list of `ForecastsOut` that an outcome belongs to, and its record there."""
+    if isinstance(outcome, Failed):
+        return "failed", {"series": outcome.series, "reason": outcome.reason}
+    if not _finite(outcome):
+        return "failed", {"series": outcome.series, "reason": "The model's forecast is not a finite number."}
+    return "forecasts", _record(outcome, model)
+
+
+def series_of_filter(catalogue: Catalogue, wanted: SeriesFilter, most: int | None = None) -> list[str]:
+    """The ids of all series that a filter describes, in order. Raises InputError where these are more than `most`."""
+    ids: list[str] = []
+    after: str | None = None
+    while True:
+        page = find_series(catalogue, wanted, after=after, limit=_PAGE)
+        if most is not None and page.total > most:
+            raise _too_many(page.total, most, "/filter")
+        ids += [info.id for info in page.items]
+        after = page.next_after
+        if after is None:
+            return ids
 
 
 def _wanted(services: Services, question: ForecastsIn) -> list[str]:
@@ -75,16 +94,7 @@ def _wanted(services: Services, question: ForecastsIn) -> list[str]:
             raise _too_many(len(question.series), limit, "/series")
         _require_known(services.catalogue, question.series)
         return question.series
-    ids: list[str] = []
-    after: str | None = None
-    while True:
-        page = find_series(services.catalogue, question.filter, after=after, limit=_PAGE)
-        if page.total > limit:
-            raise _too_many(page.total, limit, "/filter")
-        ids += [info.id for info in page.items]
-        after = page.next_after
-        if after is None:
-            return ids
+    return series_of_filter(services.catalogue, question.filter, limit)
 
 
 def _require_known(catalogue: Catalogue, ids: list[str]) -> None:
@@ -106,7 +116,7 @@ def _require_known(catalogue: Catalogue, ids: list[str]) -> None:
 def _too_many(count: int, limit: int, pointer: str) -> InputError:
     return InputError(
         f"The request is for {count:,} series, and one request may name {limit:,}.",
-        "Split it, for instance by region or by indicator.",
+        "Split it, for instance by region or by indicator; or post it to /v1/forecast-jobs.",
         pointer=pointer,
     )
 

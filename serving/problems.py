@@ -23,6 +23,7 @@ from industrial_brain.domain.errors import (
     NotInitialisedError,
     PageTokenError,
     StateError,
+    TooManyError,
     UnavailableError,
     UnknownIdError,
 )
@@ -41,6 +42,7 @@ STATUSES: Mapping[type[BrainError], int] = {
     StateError: 409,
     NotInitialisedError: 503,
     UnavailableError: 503,
+    TooManyError: 429,
     BrainError: 500,
 }
 
@@ -118,7 +120,7 @@ def problem_of(scope: Scope, error: BrainError) -> JSONResponse:
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="industrial-brain"'
-    if status == 503:
+    if status in (429, 503):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
     return problem(scope, status, error.slug, error.message, error.next_step, _faults_of(error), headers)
 

@@ -46,20 +46,20 @@ Text = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
 SeriesId = Annotated[str, Field(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
 
 
-class _In(BaseModel):
+class In(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True, allow_inf_nan=False)
 
 
-class Paging(_In):
+class Paging(In):
     page_size: int = Field(default=100, ge=1, le=1000)
     page_token: str | None = Field(default=None, max_length=1000, description="`next_page_token` of the page before.")
 
 
-class PageOut(_Out, Generic[T]):
+class PageOut(Out, Generic[T]):
     items: list[T]
     next_page_token: str | None = Field(description="Continues the listing; null on the last page.")
     total: int = Field(description="All that match, on whatever page.")
@@ -71,7 +71,7 @@ class RegionsQuery(Paging):
     q: Text | None = Field(default=None, description="Part of a name or code.")
 
 
-class RegionOut(_Out):
+class RegionOut(Out):
     code: str
     name: str
     name_en: str
@@ -91,7 +91,7 @@ class ClustersQuery(Paging):
     q: Text | None = Field(default=None, description="Part of a name or code.")
 
 
-class ClusterOut(_Out):
+class ClusterOut(Out):
     code: str
     name: str
     name_en: str
@@ -102,7 +102,7 @@ class ClusterPage(PageOut[ClusterOut]):
     pass
 
 
-class SeriesFilter(_In):
+class SeriesFilter(In):
     """Which series: all conditions hold at once; without any, all series."""
 
     indicator: Text | None = None
@@ -119,7 +119,7 @@ class SeriesQuery(SeriesFilter, Paging):
     pass
 
 
-class SeriesOut(_Out):
+class SeriesOut(Out):
     id: str
     indicator: str | None
     name: str
@@ -141,7 +141,7 @@ class ObservationsQuery(Paging):
     as_of: MomentIn | None = Field(default=None, description="What was known at this moment; now, unless given.")
 
 
-class ObservationOut(_Out):
+class ObservationOut(Out):
     period: str = Field(description="First day (or hour, or step) of the period.")
     value: float
     known_at: Moment
@@ -150,7 +150,7 @@ class ObservationOut(_Out):
     revised: bool = Field(description="Whether another value of this period was known before.")
 
 
-class ObservationsOut(_Out):
+class ObservationsOut(Out):
     series: str
     unit: str
     frequency: Frequency
@@ -162,7 +162,7 @@ class ObservationsOut(_Out):
 Level = Annotated[float, Field(gt=0, le=99, strict=True)]
 
 
-def _distinct(values: list[Any]) -> list[Any]:
+def distinct(values: list[Any]) -> list[Any]:
     if len(set(values)) != len(values):
         raise ValueError("It holds the same entry twice.")
     return values
@@ -171,19 +171,19 @@ def _distinct(values: list[Any]) -> list[Any]:
 _DISTINCT: dict[str, Any] = {"uniqueItems": True}
 
 
-class ForecastsIn(_In):
+class ForecastsIn(In):
     """A question: some series, by `series` or by `filter`, and how far ahead."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["series"]}, {"required": ["filter"]}]})
 
-    series: Annotated[list[SeriesId], AfterValidator(_distinct)] = Field(
+    series: Annotated[list[SeriesId], AfterValidator(distinct)] = Field(
         default_factory=list, min_length=1, json_schema_extra=_DISTINCT, description="Ids; answered in this order."
     )
     filter: SeriesFilter = Field(default=SeriesFilter(), description="The keys of GET /v1/indicators.")
     horizon: Annotated[int, Field(strict=True, ge=1, le=366)] | None = Field(
         default=None, description="Periods ahead; each frequency has its own default and its own longest."
     )
-    levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
+    levels: Annotated[list[Level], AfterValidator(distinct)] = Field(
         default=[80.0, 95.0],
         max_length=20,
         json_schema_extra=_DISTINCT,
@@ -204,6 +204,9 @@ class ForecastsIn(_In):
 #: series, and values or periods with their gaps, that one ad-hoc request may hold
 ADHOC_SERIES, ADHOC_VALUES = 200, 200_000
 
+#: the same of one job
+JOB_SERIES, JOB_VALUES = 20_000, 4_000_000
+
 
 def _text_of_number(given: object) -> object:
     return str(given) if type(given) is int else given  # a bool is an int, but no period
@@ -219,12 +222,12 @@ PeriodIn = Annotated[
 ValueIn = Annotated[float, Field(strict=True)] | None
 
 
-class _AdhocIn(_In):
+class _AdhocIn(In):
     freq: Frequency
     horizon: Annotated[int, Field(strict=True, ge=1, le=366)] | None = Field(
         default=None, description="Periods ahead; each frequency has its own default and its own longest."
     )
-    levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
+    levels: Annotated[list[Level], AfterValidator(distinct)] = Field(
         default=[80.0, 95.0], max_length=20, json_schema_extra=_DISTINCT, description="Central intervals, in percent."
     )
     season: Annotated[int, Field(strict=True, ge=1, le=366)] | None = Field(
@@ -232,7 +235,7 @@ class _AdhocIn(_In):
     )
 
 
-class AdhocRow(_In):
+class AdhocRow(In):
     unique_id: SeriesId
     ds: PeriodIn
     y: ValueIn = Field(description="Null: no value.")
@@ -261,12 +264,12 @@ class AdhocSizes(_AdhocIn):
     y: list[ValueIn] = Field(max_length=ADHOC_VALUES)
 
 
-class ModelName(_Out):
+class ModelName(Out):
     name: str
     version: int | None = Field(description="Null where the series were fitted on the spot.")
 
 
-class AppliedOverrideOut(_Out):
+class AppliedOverrideOut(Out):
     id: str
     series: str
     author: str
@@ -274,7 +277,7 @@ class AppliedOverrideOut(_Out):
     expires_at: Moment
 
 
-class JudgementOut(_Out):
+class JudgementOut(Out):
     statistical_mean: list[float] = Field(description="The mean without any override.")
     held_by: list[AppliedOverrideOut] = Field(description="Overrides of this series, whose values it has.")
     moved_by: list[AppliedOverrideOut] = Field(
@@ -282,7 +285,7 @@ class JudgementOut(_Out):
     )
 
 
-class ForecastOut(_Out):
+class ForecastOut(Out):
     series: str
     freq: Frequency
     unit: str
@@ -307,17 +310,17 @@ class ForecastOut(_Out):
     simulated: bool
 
 
-class FailedOut(_Out):
+class FailedOut(Out):
     series: str
     reason: str
 
 
-class ForecastsOut(_Out):
+class ForecastsOut(Out):
     forecasts: list[ForecastOut]
     failed: list[FailedOut] = Field(description="Known series that this version can't forecast.")
 
 
-class NowcastIn(_In):
+class NowcastIn(In):
     """A question for one nowcast."""
 
     target: SeriesId
@@ -326,7 +329,7 @@ class NowcastIn(_In):
     )
     as_of: MomentIn | None = Field(default=None, description="On what was known then, by the version of then.")
     compare_to: MomentIn | None = Field(default=None, description="News since then; 28 days before, unless given.")
-    levels: Annotated[list[Level], AfterValidator(_distinct)] = Field(
+    levels: Annotated[list[Level], AfterValidator(distinct)] = Field(
         default=[80.0, 95.0],
         min_length=1,
         max_length=20,
@@ -335,21 +338,21 @@ class NowcastIn(_In):
     )
 
 
-class NowcastPeriodOut(_Out):
+class NowcastPeriodOut(Out):
     period: str
     tense: Literal["back", "now", "next"] = Field(description="`back`: over, and not published yet.")
     mean: float
     quantiles: dict[str, float]
 
 
-class EvolutionOut(_Out):
+class EvolutionOut(Out):
     as_of: Moment
     mean: float
     low: float
     high: float
 
 
-class NewsOut(_Out):
+class NewsOut(Out):
     kind: Literal["release", "revision", "re-estimation"]
     impact: float = Field(description="In the target's unit; all impacts add up to `mean - before`.")
     series: str | None = Field(description="Null for a re-estimation.")
@@ -360,7 +363,7 @@ class NewsOut(_Out):
     weight: float | None = Field(description="impact = weight * (actual - expected).")
 
 
-class NowcastOut(_Out):
+class NowcastOut(Out):
     target: str
     freq: Frequency
     unit: str
@@ -382,7 +385,7 @@ class NowcastOut(_Out):
     notes: list[str]
 
 
-class NowcastListedOut(_Out):
+class NowcastListedOut(Out):
     target: str
     freq: Frequency
     unit: str
@@ -394,12 +397,12 @@ class NowcastListedOut(_Out):
     model: ModelName
 
 
-class NowcastsOut(_Out):
+class NowcastsOut(Out):
     nowcasts: list[NowcastListedOut]
     failed: list[FailedOut] = Field(description="Declared targets that have no number, and why.")
 
 
-class ModelVersionOut(_Out):
+class ModelVersionOut(Out):
     name: str
     version: int
     status: str
@@ -414,23 +417,23 @@ class ModelVersionPage(PageOut[ModelVersionOut]):
     pass
 
 
-class LiveOut(_Out):
+class LiveOut(Out):
     status: Literal["live"] = "live"
 
 
-class ReadyOut(_Out):
+class ReadyOut(Out):
     status: Literal["ready", "not ready"]
     reasons: list[str] = Field(description="What is missing, when it is not ready.")
     warnings: list[str] = Field(description="What is wrong although it answers.")
 
 
-class FaultOut(_Out):
+class FaultOut(Out):
     place: Literal["body", "query", "path", "header"] = Field(alias="in")
     pointer: str = Field(description="RFC 6901 pointer into the body, or /name of a parameter.")
     detail: str
 
 
-class ProblemOut(_Out):
+class ProblemOut(Out):
     """RFC 9457 problem details."""
 
     type: str = Field(description="Stable: `urn:industrial-brain:problem:` and a name.")

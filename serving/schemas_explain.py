@@ -20,17 +20,17 @@ class ExplainIn(BaseModel):
     as_of: MomentIn | None = Field(default=None, description="Explain the newest version that saw nothing later.")
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True, allow_inf_nan=False)
 
 
-class HistoryOut(_Out):
+class HistoryOut(Out):
     start: str = Field(description="First period shown.")
     observed: list[float | None] = Field(description="Null: no value.")
     parts: dict[str, list[float | None]] = Field(description="Over the parts, they add up to `observed`.")
 
 
-class MemberOut(_Out):
+class MemberOut(Out):
     name: str
     weight: float
     mean: list[float] = Field(description="Its own forecast.")
@@ -38,7 +38,7 @@ class MemberOut(_Out):
     why: str
 
 
-class StepErrorsOut(_Out):
+class StepErrorsOut(Out):
     horizon: int
     count: int = Field(description="Forecasts that an actual came for.")
     typical: float = Field(description="Median of the absolute errors, in the series' unit.")
@@ -50,7 +50,7 @@ class StepErrorsOut(_Out):
     relative_worst: float | None
 
 
-class SimilarOut(_Out):
+class SimilarOut(Out):
     series: str
     distance: float
     mase: float | None
@@ -59,7 +59,7 @@ class SimilarOut(_Out):
     relative_worst: float | None
 
 
-class DataFlagOut(_Out):
+class DataFlagOut(Out):
     kind: str = Field(description="break, unit, outlier, gap, constant, stale or revision.")
     period: str
     periods: int
@@ -67,7 +67,7 @@ class DataFlagOut(_Out):
     words: str
 
 
-class ExplanationOut(_Out):
+class ExplanationOut(Out):
     series: str
     freq: Frequency
     unit: str

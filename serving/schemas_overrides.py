@@ -13,18 +13,18 @@ from industrial_brain.domain.value_added import Actual
 from serving.schemas import Moment, MomentIn, PageOut, Paging, PeriodIn, SeriesId, Text
 
 
-class _In(BaseModel):
+class In(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True, allow_inf_nan=False)
 
 
 _Number = Annotated[float, Field(strict=True)]
 
 
-class ChangeIn(_In):
+class ChangeIn(In):
     add: _Number | None = Field(default=None, description="What to add to the forecast, in its unit.")
     multiply: _Number | None = Field(default=None, description="What to multiply the forecast by.")
 
@@ -35,7 +35,7 @@ class ChangeIn(_In):
         return self
 
 
-class OverrideIn(_In):
+class OverrideIn(In):
     series: SeriesId
     start: PeriodIn = Field(description="First period: 2026-05-01, 2026-05, 2026Q2.")
     values: Annotated[list[_Number], Field(min_length=1, max_length=366)] | None = Field(
@@ -64,7 +64,7 @@ class OverridesQuery(Paging):
     as_of: MomentIn | None = Field(default=None, description="As they stood at this moment; now, unless given.")
 
 
-class AsOfQuery(_In):
+class AsOfQuery(In):
     as_of: MomentIn | None = Field(default=None, description="As it stood at this moment; now, unless given.")
 
 
@@ -72,7 +72,7 @@ class ValueAddedQuery(AsOfQuery):
     actual: Actual = Field(default=Actual.FIRST, description="Actuals as first published, or as known latest.")
 
 
-class StatisticalOut(_Out):
+class StatisticalOut(Out):
     """The forecast that stood when the override was made."""
 
     mean: list[float]
@@ -82,7 +82,7 @@ class StatisticalOut(_Out):
     vintage: Moment
 
 
-class ScoreOut(_Out):
+class ScoreOut(Out):
     actual: Actual
     periods: int = Field(description="Periods that have an actual.")
     statistical_mae: float
@@ -93,7 +93,7 @@ class ScoreOut(_Out):
     inside: int = Field(description="Periods whose actual lay in the statistical 80% interval.")
 
 
-class OverrideOut(_Out):
+class OverrideOut(Out):
     id: str
     series: str
     freq: Frequency
@@ -118,7 +118,7 @@ class OverridePage(PageOut[OverrideOut]):
     pass
 
 
-class ValueAddedOut(_Out):
+class ValueAddedOut(Out):
     group: str
     count: int
     better: int = Field(description="Overrides that came closer to the actual than the statistical forecast.")
@@ -129,7 +129,7 @@ class ValueAddedOut(_Out):
     verdict: str = Field(description="adds value, costs value, or not proven.")
 
 
-class ValueAddedReport(_Out):
+class ValueAddedReport(Out):
     as_of: Moment
     actual: Actual
     all: ValueAddedOut

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -54,11 +54,48 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesScores:
+    """Figures of one series at one origin, as in `Scores`; NaN where nothing has come yet."""
+
+    series: str
+    as_of: dt.datetime
+    mase: float
+    naive_mase: float
+    coverage80: float
+    coverage95: float
+
+
+@dataclass(frozen=True, slots=True)
 class VintageBacktest:
-    """Scores over all origins, and what each origin's training said of the series that it could not forecast properly."""
+    """Scores over all origins, and what each origin's training said of the series that it could not forecast properly.
+
+    Attributes:
+        series: of each series at each origin, where these were asked for.
+    """
 
     scores: tuple[Scores, ...]
     remarks: tuple[tuple[dt.datetime, Outcome], ...]
+    series: tuple[SeriesScores, ...] = ()
+
+    def score_rows(self) -> list[dict[str, object]]:
+        """The scores as plain records, None for what is not known."""
+        return [_finite(asdict(one)) for one in self.scores]
+
+    def series_rows(self) -> list[dict[str, object]]:
+        """The series' scores as plain records, None for what is not known."""
+        return [_finite({**asdict(one), "as_of": one.as_of.isoformat()}) for one in self.series]
+
+    def remark_rows(self) -> list[dict[str, object]]:
+        """Failures and fallbacks as plain records: `series, as_of, outcome, reason`."""
+        return [
+            {
+                "series": outcome.series,
+                "as_of": at.isoformat(),
+                "outcome": "failed" if isinstance(outcome, Failed) else "fallback",
+                "reason": outcome.reason if isinstance(outcome, Failed) else outcome.fallback,
+            }
+            for at, outcome in self.remarks
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +118,14 @@ def backtest_vintages(
     executor: Executor,
     parents: Mapping[str, str | None] | None = None,
     seed: int = 0,
+    by_series: bool = False,
     progress: Progress = no_progress,
 ) -> VintageBacktest:
     """Train on each origin's vintage, forecast each frequency's default horizon, and score against what is known `now`.
 
     Args:
         read: all panels as they were known at a moment.
+        by_series: whether to keep the figures of each series at each origin.
         progress: told of partitions.
 
     Raises:
@@ -94,6 +133,7 @@ def backtest_vintages(
     """
     actuals = {panel.freq: panel for panel in read(now)}
     scored: list[_Scored] = []
+    series: list[SeriesScores] = []
     remarks: list[tuple[dt.datetime, Outcome]] = []
     for number, origin in enumerate(origins):
         panels = read(origin)
@@ -106,8 +146,10 @@ def backtest_vintages(
             progress(number * len(plan) + len(parts), len(origins) * len(plan))
         bundle, _ = assemble(parts, infos, vintage=origin, provenance={}, parents=parents)
         remarks += [(origin, outcome) for outcome in _remarkable(bundle)]
-        scored += [_score(fitted, bundle, actuals[freq]) for freq, fitted in bundle.panels.items()]
-    return VintageBacktest(tuple(_summarised(scored, infos)), tuple(remarks))
+        tables = [_score(fitted, bundle, actuals[freq]) for freq, fitted in bundle.panels.items()]
+        scored += tables
+        series += [one for table in tables for one in _of_series(table, origin)] if by_series else []
+    return VintageBacktest(tuple(_summarised(scored, infos)), tuple(remarks), tuple(series))
 
 
 def _remarkable(bundle: ForecastBundle) -> Iterator[Outcome]:
@@ -168,6 +210,16 @@ def _summarised(scored: Sequence[_Scored], infos: Mapping[str, SeriesInfo]) -> I
                 for column in ("scaled", "naive", 80, 95)
             ]
             yield _scores(f"step.{freq}.{step + 1}", *columns)
+
+
+def _of_series(table: _Scored, origin: dt.datetime) -> Iterator[SeriesScores]:
+    columns = (mean_of_present(_part(table, column)).tolist() for column in ("scaled", "naive", 80, 95))
+    for name, *figures in zip(table.ids, *columns, strict=True):
+        yield SeriesScores(name, origin, *figures)
+
+
+def _finite(record: dict[str, object]) -> dict[str, object]:
+    return {key: None if isinstance(value, float) and value != value else value for key, value in record.items()}
 
 
 def _part(table: _Scored, column: str | int) -> Floats:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from industrial_brain.cli.terminal import brain, err, moment, out, plural, progress_bar, table, waiting, written
-from industrial_brain.domain.errors import InputError
+from industrial_brain.composition import Brain
+from industrial_brain.domain.errors import InputError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed
+from industrial_brain.domain.periods import Frequency
+
+if TYPE_CHECKING:
+    from training.vintages import SeriesScores
 
 #: failures and fallbacks that are printed; JSON has all
 _SHOWN = 10
@@ -37,6 +45,12 @@ def backtest(
     ray: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster; default: BRAIN_RAY_ADDRESS, or here.")
     ] = None,
+    series: Annotated[list[str] | None, typer.Option(help="Of these series alone; can be repeated.")] = None,
+    indicator: Annotated[str | None, typer.Option(help="Of this indicator's series alone.")] = None,
+    region: Annotated[str | None, typer.Option(help="Of this region's series alone.")] = None,
+    cluster: Annotated[str | None, typer.Option(help="Of this cluster's series alone.")] = None,
+    freq: Annotated[Frequency | None, typer.Option(help="Of series of this frequency alone.")] = None,
+    by: Annotated[str | None, typer.Option(help="`series`: figures of each series too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with every slice and every failure.")] = False,
 ) -> None:
     """What would have been forecast then, on what was known then, beside what came and the seasonal naive.
@@ -53,8 +67,11 @@ def backtest(
     for origin in moments:
         if origin >= now:
             raise InputError(f"{origin:%Y-%m-%d} has not passed yet.", "An origin must lie in the past.")
+    if by not in (None, "series"):
+        raise InputError(f"Figures can't be shown by {by}.", "Leave --by out, or write --by series.")
+    chosen = _chosen(wired, series, indicator=indicator, region=region, cluster=cluster, frequency=freq)
     for origin in moments:  # before Ray is started for nothing
-        if not wired.observations.read_panels(origin):
+        if not wired.observations.read_panels(origin, chosen):
             raise InputError(
                 f"Nothing was known yet at {origin:%Y-%m-%d}.",
                 "Values count as known from their import on, unless the file or --known-at says since when.",
@@ -63,11 +80,11 @@ def backtest(
         with waiting("Starting Ray"):
             executor = stack.enter_context(wired.executor(ray))
         with progress_bar("Backtesting", "partitions") as progress:
-            result = wired.backtest(executor, moments, progress=progress)
+            result = wired.backtest(executor, moments, series=chosen, by_series=by is not None, progress=progress)
     if as_json:
         remarks = [{"as_of": at.isoformat(), "outcome": type(o).__name__, **asdict(o)} for at, o in result.remarks]
-        figures = [_finite(asdict(one)) for one in result.scores]
-        out.print_json(json.dumps({"origins": [m.isoformat() for m in moments], "scores": figures, "remarks": remarks}))
+        found = {"origins": [m.isoformat() for m in moments], "scores": result.score_rows(), "remarks": remarks}
+        out.print_json(json.dumps(found | ({"series": result.series_rows()} if by else {})))
         return
     out.print(f"{plural(len(moments), 'origin')}: " + ", ".join(written(m) for m in moments), soft_wrap=True)
     shown = table("slice", "forecasts#", "scored#", "MASE#", "naive MASE#", "80% covers#", "95% covers#")
@@ -76,6 +93,8 @@ def backtest(
         cells = figures_out if one.scored else ["-"] * 4
         shown.add_row(one.slice or "all", f"{one.series:,}", f"{one.scored:,}", *cells)
     out.print(shown)
+    if by:
+        out.print(_table_of_series(result.series))
     for at, outcome in result.remarks[:_SHOWN]:
         what = f"failed: {outcome.reason}" if isinstance(outcome, Failed) else f"fell back: {outcome.fallback}"
         out.print(f"{outcome.series} at {written(at)} {what}", soft_wrap=True)
@@ -91,5 +110,25 @@ def _spread(now: dt.datetime, origins: int, every: int) -> list[dt.datetime]:
     return [newest - dt.timedelta(days=every * back) for back in range(origins)][::-1]
 
 
-def _finite(figures: dict[str, object]) -> dict[str, object]:
-    return {key: None if isinstance(value, float) and value != value else value for key, value in figures.items()}
+def _chosen(wired: Brain, series: list[str] | None, **wanted: str | Frequency | None) -> list[str] | None:
+    """Ids of the series that are asked for; None for all."""
+    if not series and not any(wanted.values()):
+        return None
+    found = wired.catalogue.series(series) if series else wired.catalogue.series()
+    unknown = [name for name in series or [] if name not in found]
+    if unknown:
+        raise UnknownIdError(f"There is no series '{unknown[0]}'.", "Find ids with `brain indicators SEARCH`.")
+    chosen = [
+        name for name, info in found.items() if all(v is None or getattr(info, key) == v for key, v in wanted.items())
+    ]
+    if not chosen:
+        raise InputError("No series is like that.", "Find ids with `brain indicators`, which has the same options.")
+    return chosen
+
+
+def _table_of_series(scores: Sequence[SeriesScores]) -> Table:
+    shown = table("series", "origin", "MASE#", "naive MASE#", "80% covers#", "95% covers#")
+    for one in scores:
+        figures = [f"{one.mase:.3f}", f"{one.naive_mase:.3f}", f"{one.coverage80:.0%}", f"{one.coverage95:.0%}"]
+        shown.add_row(one.series, written(one.as_of), *(["-"] * 4 if math.isnan(one.mase) else figures))
+    return shown

@@ -92,6 +92,7 @@ def _app(wired: Brain) -> FastAPI:
     from models.forecasting.bundle import ForecastBundle
     from serving.app import create_app
     from serving.deps import Services
+    from serving.jobs.tools import launcher
 
     return create_app(
         Services(
@@ -104,6 +105,9 @@ def _app(wired: Brain) -> FastAPI:
             load_bundle=ForecastBundle.read,
             read_periods=read_periods,
             clock=wired.clock,
+            jobs=wired.jobs,
+            jobs_folder=wired.settings.jobs,
+            launch_job=launcher(wired.settings),
         )
     )
 

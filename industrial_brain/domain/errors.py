@@ -17,6 +17,7 @@
     |   |-- GateRefusedError      a version did not pass the gate
     |   |-- NotInitialisedError   the database has no schema, or an old one
     |   `-- NothingToTrainError   no series has an observation
+    |-- TooManyError          the caller asks for too much at once: retry later
     `-- UnavailableError      a part that we depend on does not answer: retry later
 
 Each error answers "retry, fix or give up?": `message` says what is wrong in one sentence, `next_step` what to do.
@@ -116,6 +117,12 @@ class NotInitialisedError(StateError):
 
 class NothingToTrainError(StateError):
     slug = "nothing-to-train"
+
+
+class TooManyError(BrainError):
+    """The caller has as much under way as it may: retry later."""
+
+    slug = "too-many-requests"
 
 
 class UnavailableError(BrainError):

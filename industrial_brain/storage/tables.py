@@ -192,3 +192,27 @@ forecast_override = sa.Table(
     sa.Column("request_key", sa.String, unique=True),
     sa.Column("request_digest", sa.String(64)),
 )
+
+#: `alive_at` is the last sign of life of the process at work
+job = sa.Table(
+    "job",
+    metadata,
+    sa.Column("id", CODE, primary_key=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("owner", CODE, nullable=False, index=True),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("started_at", sa.BigInteger),
+    sa.Column("alive_at", sa.BigInteger),
+    sa.Column("ended_at", sa.BigInteger),
+    sa.Column("expires_at", sa.BigInteger),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("done", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger),
+    sa.Column("resumed", sa.BigInteger, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("idempotency_key", CODE),
+    sa.UniqueConstraint("owner", "kind", "idempotency_key"),
+)

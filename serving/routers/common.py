@@ -17,6 +17,7 @@ _SAYS = {
     413: "The body is too long.",
     415: "The body is not announced as JSON in UTF-8.",
     422: "A field is wrong; `errors` says which.",
+    429: "The key has as many unfinished jobs as it may: retry later.",
     503: "A part that the service depends on does not answer: retry later.",
 }
 

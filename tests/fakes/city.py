@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,17 +16,25 @@ from industrial_brain.domain.forecasts import Failed, ModelVersion
 from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo, Source
 from industrial_brain.domain.observations import ObservationBatch
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.protocols import Progress
+from industrial_brain.storage.checkpoints import FolderCheckpoints
 from industrial_brain.storage.files.periods import read_periods
 from models.nowcast.bundle import NowcastBundle
 from models.nowcast.fitted import FittedNowcast
 from serving.deps import Services
+from serving.jobs.runner import JobRunner
+from serving.jobs.work import Tools
+from serving.live import ForecastModel, LiveModels
 from tests.fakes.economy import TARGET, economy
 from tests.fakes.forecast_model import ConstantModel, write_constants
+from tests.fakes.jobs import FakeJobStore, InlineLaunch
 from tests.fakes.overrides import FakeOverrideStore
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
 from tests.fakes.worker import InlineWorker
+from training.executors import InProcess
 from training.nowcasting import fit_one
+from training.vintages import VintageBacktest, backtest_vintages
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 SOURCE = Source("the town", "CC0-1.0", simulated=True)
@@ -59,7 +67,58 @@ class SmallCity:
         self.registry = FakeRegistry(folder / "registry", lambda: self.now)
         self.nowcast_registry = FakeRegistry(folder / "nowcasts", lambda: self.now, "ib-forecasting-nowcast")
         self.secrets = {role: self.keys.create(role, role)[1] for role in Role}
+        self.jobs = FakeJobStore()
+        self.launch = InlineLaunch(self._tools)
         self._fill()
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    def runner(self) -> JobRunner:
+        """What runs the jobs of `services`, step by step."""
+        return JobRunner(
+            self.jobs,
+            self._folder / "jobs",
+            self.launch,
+            lambda: self.now,
+            kept=dt.timedelta(days=7),
+            poll_seconds=3600.0,
+        )
+
+    def _tools(self) -> Tools:
+        """What a job works with: these fakes, and the real arithmetic."""
+
+        def version_for(as_of: dt.datetime | None) -> tuple[ModelVersion, ForecastModel]:
+            live = LiveModels(
+                self.registry, ConstantModel.read, self.observations, lambda: self.now, poll_seconds=3600.0
+            )
+            live.poll()
+            loaded = live.current() if as_of is None else live.as_of(as_of)
+            return loaded.version, loaded.model
+
+        def backtest(
+            origins: Sequence[dt.datetime], series: Sequence[str] | None, by_series: bool, progress: Progress
+        ) -> VintageBacktest:
+            return backtest_vintages(
+                origins,
+                lambda moment: self.observations.read_panels(moment, series),
+                self.catalogue.series(series),
+                now=self.now,
+                executor=InProcess(),
+                by_series=by_series,
+                progress=progress,
+            )
+
+        return Tools(
+            catalogue=self.catalogue,
+            version_for=version_for,
+            overrides=lambda as_of: self.overrides.in_force(as_of or self.now),
+            backtest=backtest,
+            read_periods=read_periods,
+            checkpoints=lambda folder: FolderCheckpoints(folder, lambda: self.now),
+            clock=lambda: self.now,
+        )
 
     def services(self, **limits: float) -> Services:
         """The services over these ports; `limits` are those of `Services`. The registry is polled hourly: call `poll`."""
@@ -76,6 +135,10 @@ class SmallCity:
             worker=InlineWorker(),
             nowcast_worker=InlineWorker(),
             clock=lambda: self.now,
+            jobs=self.jobs,
+            jobs_folder=self._folder / "jobs",
+            launch_job=self.launch,
+            max_job_body_bytes=int(chosen.get("max_job_body_bytes", 100_000)),
             monotonic=lambda: self.seconds,
             poll_seconds=chosen["poll_seconds"],
             max_body_bytes=int(chosen.get("max_body_bytes", 10_000)),
