@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.day_ahead import measure_day_ahead, read_day_ahead
 from benchmarks.forecasting_scores import COMPARED, METRICS
-from benchmarks.forecasting_sets import read_forecasting_set
+from benchmarks.forecasting_sets import read_sets
 from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.methods import Method, brain
 from benchmarks.naive2 import naive2
@@ -55,17 +54,12 @@ def run_forecasting(
     Raises `FileFormatError` for a malformed set, `InputError` for arguments that make no sense, and `UnavailableError`
     when peers are asked for and not installed, or when a method's process dies. All sets are read before any is measured.
     """
-    if not directories:
-        raise InputError("No set was named.", "Name at least one folder.")
     if origins is not None and origins < 1:
         raise InputError(f"{origins} is not a number of origins.", "Give --origins a whole number from 1 up.")
     if peers or slow_peers:
         require_peers()
-    sets = [read_forecasting_set(directory.resolve()) for directory in directories]
+    sets = read_sets(directories)
     daily = {d.name: found for d in directories if day_ahead and (found := read_day_ahead(d.resolve())) is not None}
-    twice = [name for name, times in Counter(one.name for one in sets).items() if times > 1]
-    if twice:
-        raise InputError(f"Two folders are named {twice[0]}.", "Give each set a name of its own.")
 
     console = console or Console()
     methods = _methods(ours, peers, slow_peers)

@@ -7,7 +7,8 @@ m, h`. A set may mix frequencies and horizons: its series are read as one `Group
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from industrial_brain.domain.errors import FileFormatError
+from industrial_brain.domain.errors import FileFormatError, InputError
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
 
@@ -107,6 +108,18 @@ def read_forecasting_set(directory: Path) -> ForecastingSet:
         hierarchy=_read_hierarchy(directory, groups),
         official=str(info.get("split", "")).startswith("official"),
     )
+
+
+def read_sets(directories: Sequence[Path]) -> list[ForecastingSet]:
+    """Read all folders; their names tell the sets apart. Raises `InputError` for none, or two of one name, and
+    `FileFormatError`."""
+    if not directories:
+        raise InputError("No set was named.", "Name at least one folder.")
+    sets = [read_forecasting_set(directory.resolve()) for directory in directories]
+    twice = [name for name, times in Counter(one.name for one in sets).items() if times > 1]
+    if twice:
+        raise InputError(f"Two folders are named {twice[0]}.", "Give each set a name of its own.")
+    return sets
 
 
 def _read_info(path: Path) -> dict[str, Any]:

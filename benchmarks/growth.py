@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks.isolation import one_thread, peak_mb
+from benchmarks.isolation import peak_mb, run_alone
 from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.table import OURS, BenchmarkTable, Row
-from industrial_brain.domain.errors import InputError, UnavailableError
+from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 from training.fit import FittedPartition, fit_every
@@ -75,7 +75,7 @@ def run_growth(
     rows: list[Row] = []
     for size in sizes:
         with err.status(f"{size:,} series"):
-            measured = _measured(size)
+            measured = run_alone(f"{size:,} series", _drive, size)
         rows += [Row("synthetic_monthly", OURS, str(size), metric, getattr(measured, metric)) for metric in METRICS]
     table = BenchmarkTable(
         "growth",
@@ -107,28 +107,7 @@ def synthetic_panel(size: int, seed: int = 0) -> Panel:
     return Panel.of(list(values), freq=Frequency.MONTHLY, ids=tuple(f"s{row}" for row in range(size)))
 
 
-def _measured(size: int) -> Growth:
-    with one_thread():
-        context = multiprocessing.get_context("spawn")
-        receiver, sender = context.Pipe(duplex=False)
-        driver = context.Process(target=_drive, args=(sender, size), name=f"growth-{size}")
-        driver.start()
-    sender.close()  # so that the end of the process is the end of the pipe
-    try:
-        measured = receiver.recv()
-    except EOFError:
-        driver.join()
-        raise UnavailableError(
-            f"The process that measured {size:,} series ended with exit code {driver.exitcode} and no result.",
-            "Read its message above; -9 means that the system killed it, most often for memory.",
-        ) from None
-    finally:
-        driver.join()
-    assert isinstance(measured, Growth)
-    return measured
-
-
-def _drive(sender: Connection, size: int) -> None:
+def _drive(size: int) -> Growth:
     """The whole life of the driver."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
@@ -148,16 +127,13 @@ def _drive(sender: Connection, size: int) -> None:
     worker_peak = float(here.recv())
     process.join()
     thousandths = 1e3 / size
-    sender.send(
-        Growth(
-            worker.cpu_seconds * thousandths,
-            (fitted - start) * thousandths,
-            (predicted - fitted) * thousandths,
-            worker_peak,
-            peak_mb(),
-        )
+    return Growth(
+        worker.cpu_seconds * thousandths,
+        (fitted - start) * thousandths,
+        (predicted - fitted) * thousandths,
+        worker_peak,
+        peak_mb(),
     )
-    sender.close()
 
 
 @dataclass(slots=True)

@@ -10,11 +10,12 @@ import multiprocessing
 import os
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from benchmarks.methods import Answer, Method
 from industrial_brain.domain.errors import BrainError, UnavailableError
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.protocols import Progress
+
+A = TypeVar("A")
+T = TypeVar("T")
 
 #: series that a method forecasts before the clock starts, so that nothing is compiled on it
 WARM_UP_SERIES = 4
@@ -58,15 +62,33 @@ def measure(name: str, method: Method, tasks: Sequence[Task], progress: Progress
     `progress` counts series over all tasks. A `BrainError` in the process is raised here; a process that ends otherwise
     raises `UnavailableError`, its own traceback having gone to standard error.
     """
+    total = sum(len(task.panel) for task in tasks)
+    return _in_a_process(name, _run, (method, tuple(tasks)), lambda receiver: _receive(receiver, progress, total))
+
+
+def run_alone(name: str, work: Callable[..., T], *arguments: object) -> T:
+    """What a function of a module returns in a process of its own.
+
+    A `BrainError` in the process is raised here; a process that ends otherwise raises `UnavailableError`.
+    """
+    found: T | BrainError = _in_a_process(name, _answer, (work, arguments), Connection.recv)
+    if isinstance(found, BrainError):
+        raise found
+    return found
+
+
+def _in_a_process(
+    name: str, target: Callable[..., None], arguments: tuple[object, ...], receive: Callable[[Connection], A]
+) -> A:
+    """What is received from a fresh process of one thread, whose target gets the other end of the pipe and the arguments."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(sender, method, tuple(tasks)), name=f"benchmark-{name}", daemon=False)
+    process = context.Process(target=target, args=(sender, *arguments), name=f"benchmark-{name}", daemon=False)
     with one_thread():
         process.start()
     sender.close()  # so that the end of the process is the end of the pipe
-    total = sum(len(task.panel) for task in tasks)
     try:
-        return _receive(receiver, progress, total)
+        return receive(receiver)
     except EOFError:
         process.join()
         raise UnavailableError(
@@ -79,6 +101,16 @@ def measure(name: str, method: Method, tasks: Sequence[Task], progress: Progress
     finally:
         process.join()
         receiver.close()
+
+
+def _answer(sender: Connection, work: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    """The whole life of such a process."""
+    try:
+        sender.send(work(*arguments))
+    except BrainError as error:
+        sender.send(error)
+    finally:
+        sender.close()
 
 
 def _receive(receiver: Connection, progress: Progress, total: int) -> Measurement:
@@ -94,7 +126,7 @@ def _receive(receiver: Connection, progress: Progress, total: int) -> Measuremen
 def _run(sender: Connection, method: Method, tasks: tuple[Task, ...]) -> None:
     """The whole life of the measured process."""
     try:
-        for task in _warm_ups(tasks):
+        for task in warm_ups(tasks):
             method(task.panel, task.horizon, lambda done, total: None)
         answers, seconds = [], []
         before = 0
@@ -126,7 +158,7 @@ class _Reporter:
             self.sender.send(self.before + done)
 
 
-def _warm_ups(tasks: Sequence[Task]) -> list[Task]:
+def warm_ups(tasks: Sequence[Task]) -> list[Task]:
     """A few series, short and long, of each kind of panel."""
     kinds: dict[tuple[str, int, int], Task] = {}
     for task in tasks:

@@ -37,22 +37,24 @@ class Decision:
     Attributes:
         learner: what was learnt elsewhere; it has seen nothing of the series.
         members: names, the fallback among them.
+        worth: share of an equal weight that must be expected of a costly member for it to be fitted; 0 fits all.
     """
 
     learner: Learner
     members: tuple[str, ...]
     horizon: int
+    worth: float = WORTH
 
     def worth_fitting(self, known: Panel) -> npt.NDArray[np.bool_]:
         """Which members to fit to which series, by features alone: bool (n, members).
 
-        A costly member is left out where less than `WORTH` of an equal share of the weight is expected of it. `known` ends
+        A costly member is left out where less than `worth` of an equal share of the weight is expected of it. `known` ends
         before the first origin, so that no origin is forecast by members that were chosen after it; a series that is too short
         by then for what it is like to show gets all.
         """
         expected = self.learner.expect(describe(known, self.horizon), self.members, rule_of_thumb(self.members, known))
         short = known.lengths < SEASONS_NEEDED * max(known.season, SHORTEST_HISTORY)
-        return np.asarray(worthy(expected, self.members) | short[:, None], dtype=np.bool_)
+        return np.asarray(worthy(expected, self.members, self.worth) | short[:, None], dtype=np.bool_)
 
     def weights(self, known: Panel, mae: Floats, mean: Floats, scale: Floats) -> Floats:
         """Weights of each series' members: float64 (n, members), rows adding up to 1; a row of zeros where none answers.
@@ -75,10 +77,10 @@ class Decision:
         return shares(self.learner.correct(by_errors, descriptors, told, self.members))
 
 
-def worthy(expected: Floats, members: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Which members are cheap, or expected to weigh at least `WORTH` of an equal share: bool, like `expected` (n, members)."""
+def worthy(expected: Floats, members: Sequence[str], worth: float = WORTH) -> npt.NDArray[np.bool_]:
+    """Which members are cheap, or expected to weigh at least `worth` of an equal share: bool, like `expected` (n, members)."""
     logarithms = -STEEPNESS * expected
     raw = np.exp(logarithms - logarithms.max(axis=1, keepdims=True))
     equal = 1.0 / np.isfinite(logarithms).sum(axis=1, keepdims=True)
     cheap = np.array([name.partition("@")[0] not in COSTLY for name in members])
-    return np.asarray(cheap[None, :] | (raw / raw.sum(axis=1, keepdims=True) >= WORTH * equal), dtype=np.bool_)
+    return np.asarray(cheap[None, :] | (raw / raw.sum(axis=1, keepdims=True) >= worth * equal), dtype=np.bool_)

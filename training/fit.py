@@ -20,7 +20,7 @@ from models.forecasting.combination import Combination
 from models.forecasting.fitted_panel import EXACT, Texts
 from models.forecasting.state import SHORTEST_HISTORY, Array, join
 from training.backtest import Backtest, run_backtest
-from training.decide import Decision, Learner
+from training.decide import WORTH, Decision, Learner
 from training.meta_learner import shipped_learner
 from training.plan import TrainSpec
 
@@ -107,12 +107,15 @@ def fit_every(
 
 
 @np.errstate(over="ignore", invalid="ignore")  # values too large to compute with are looked for, and named
-def fit_partition(spec: TrainSpec, panel: Panel, learner: Learner | None = None) -> FittedPartition:
+def fit_partition(
+    spec: TrainSpec, panel: Panel, learner: Learner | None = None, worth: float = WORTH
+) -> FittedPartition:
     """Backtest the members that are worth it for a series, weigh them for each series, fit them on the whole history.
 
-    Weights are those of `learner`, the shipped one by default. A member without a finite answer gets no weight. A series with
-    fewer than `SHORTEST_HISTORY` observations, or more gaps than observations, or no member that answers, falls back to
-    the last value, and says so; one that has no answer at all fails, and says why. No series stops the others.
+    Weights are those of `learner`, the shipped one by default; `worth` is as in `training.decide.Decision`. A member without
+    a finite answer gets no weight. A series with fewer than `SHORTEST_HISTORY` observations, or more gaps than
+    observations, or no member that answers, falls back to the last value, and says so; one that has no answer at all
+    fails, and says why. No series stops the others.
     """
     panel, slips = without_absurd(panel)
     panel, extreme = without_extremes(panel)
@@ -120,13 +123,12 @@ def fit_partition(spec: TrainSpec, panel: Panel, learner: Learner | None = None)
     enough = (observed >= SHORTEST_HISTORY) & (observed >= panel.lengths - observed)
     unfitted = _unfitted(panel.freq, panel.season)
     names = list(unfitted.members)
-    decision = Decision(learner or shipped_learner(), tuple(names), spec.horizon)
-    worth = decision.worth_fitting(panel.without_last(spec.horizon * spec.origins))
+    decision = Decision(learner or shipped_learner(), tuple(names), spec.horizon, worth)
+    chosen = decision.worth_fitting(panel.without_last(spec.horizon * spec.origins))
     backtest = run_backtest(
-        panel, unfitted.members, horizon=spec.horizon, origins=spec.origins, seed=spec.seed, worth=worth
+        panel, unfitted.members, horizon=spec.horizon, origins=spec.origins, seed=spec.seed, worth=chosen
     )
-    each = zip(unfitted.members.items(), worth.T, strict=True)
-    fitted = replace(unfitted, members={name: m.fit(panel.only(kept), None, spec.seed) for (name, m), kept in each})
+    fitted = fit_members(unfitted, panel, chosen, spec.seed)
     finite = _finite(fitted, panel.freq.longest_horizon)
 
     # as the weights stood before each origin, a member that could not answer there left out; and as they stand now
@@ -172,6 +174,12 @@ def fit_partition(spec: TrainSpec, panel: Panel, learner: Learner | None = None)
         comparable=decision.weights(panel, backtest.mae[:, 1:], mean, scale),
         **_own_errors(backtest, np.stack(before, axis=1)),
     )
+
+
+def fit_members(unfitted: Combination, panel: Panel, chosen: Flags, seed: int) -> Combination:
+    """Every member on the whole history of the series that it was `chosen` for, bool (n, members)."""
+    each = zip(unfitted.members.items(), chosen.T, strict=True)
+    return replace(unfitted, members={name: member.fit(panel.only(kept), None, seed) for (name, member), kept in each})
 
 
 def _any(flags: Flags) -> Flags:

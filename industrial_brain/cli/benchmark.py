@@ -17,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("targeting")(targeting)
     group.command("nowcast")(nowcast)
     group.command("growth")(growth)
+    group.command("members")(members)
     app.add_typer(group, name="benchmark")
 
 
@@ -108,3 +109,20 @@ def growth(
     from benchmarks.growth import SIZES, run_growth
 
     run_growth(series or SIZES, json_file=json_file, markdown=markdown, console=out)
+
+
+def members(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Sets to measure on, a folder each.")],
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell, too, where our ensemble's time goes, phase by phase.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """What each member of the ensemble costs, weighs and is worth, and what the meta-learner saves.
+
+    Example: `brain benchmark members data/forecasting/m1 --profile`
+    """
+    from benchmarks.members import run_members
+
+    run_members(folders, profile=profile, json_file=json_file, markdown=markdown, console=out)
