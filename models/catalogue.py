@@ -7,12 +7,15 @@ from types import MappingProxyType
 
 from features.seasonality import LONG_SEASON
 from industrial_brain.domain.periods import Frequency
-from models.forecasting.autoregression import Autoregression, LongAutoregression
+from models.forecasting.autoregression import Autoregression, LongAutoregression, SeasonalAutoregression
 from models.forecasting.damped_trend import DampedTrend
 from models.forecasting.deseasonalised import Deseasonalised
+from models.forecasting.double_seasonal import DoubleSeasonal
+from models.forecasting.drift import Drift
 from models.forecasting.dynamic_regression import DynamicRegression
 from models.forecasting.harmonic_regression import CYCLES, HarmonicRegression
 from models.forecasting.holt_winters import HoltWinters
+from models.forecasting.intermittent import TSB, CrostonSBA
 from models.forecasting.logged import Logged
 from models.forecasting.reseasoned import Reseasoned
 from models.forecasting.seasonal_naive import LastValue, SeasonalNaive
@@ -27,9 +30,15 @@ FORECASTERS: Mapping[str, ArrayForecaster] = MappingProxyType(
         "holt_winters": HoltWinters(),
         "autoregression": Autoregression(),
         "log_autoregression": Logged(LongAutoregression()),
+        "seasonal_autoregression": SeasonalAutoregression(),
+        "log_seasonal_autoregression": Logged(SeasonalAutoregression()),
+        "double_seasonal": DoubleSeasonal(),
         "regression": DynamicRegression(),
         "harmonic_regression": HarmonicRegression(),
         "log_harmonic_regression": Logged(HarmonicRegression()),
+        "croston_sba": CrostonSBA(),
+        "tsb": TSB(),
+        "drift": Deseasonalised(Drift()),
         "seasonal_naive": SeasonalNaive(),
         "last_value": LastValue(),
     }
@@ -48,13 +57,26 @@ MEMBERS = tuple(name for name in FORECASTERS if name != FALLBACK)
 ONE_SEASON = ("theta", "damped_trend", "holt_winters", "seasonal_naive")
 
 #: members that are costly, and are left out where they are not expected to be worth their fit
-COSTLY = ("theta", "damped_trend", "holt_winters")
+COSTLY = ("theta", "damped_trend", "holt_winters", "double_seasonal")
 
 #: members whose parameters lean on the series that are fitted beside one
-POOLED = ("autoregression", "log_autoregression")
+POOLED = ("autoregression", "log_autoregression", "seasonal_autoregression", "log_seasonal_autoregression")
 
-#: frequencies that the regression on calendar and covariates answers for
-REGRESSED = (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY, Frequency.QUARTERLY)
+#: members that need a season
+SEASONAL = ("holt_winters", "seasonal_autoregression", "log_seasonal_autoregression", "double_seasonal")
+
+#: frequencies of the members that are not for all: what the model can't answer for, and what it was not worth its place in
+PLACES: Mapping[str, tuple[Frequency, ...]] = MappingProxyType(
+    {
+        "seasonal_autoregression": (Frequency.HOURLY,),
+        "log_seasonal_autoregression": (Frequency.HOURLY, Frequency.MONTHLY, Frequency.QUARTERLY),
+        "double_seasonal": (Frequency.HOURLY,),
+        "drift": (Frequency.YEARLY, Frequency.QUARTERLY),
+        "regression": (Frequency.DAILY, Frequency.WEEKLY, Frequency.MONTHLY, Frequency.QUARTERLY),
+        "harmonic_regression": tuple(CYCLES),
+        "log_harmonic_regression": tuple(CYCLES),
+    }
+)
 
 
 def forecaster(name: str) -> ArrayForecaster:
@@ -65,16 +87,8 @@ def forecaster(name: str) -> ArrayForecaster:
 
 def members_for(freq: Frequency, season: int) -> tuple[str, ...]:
     """Names of the ensemble's members for panels of this frequency and season, and of the fallback, which is the last."""
-    members = [name for name in MEMBERS if _applies(name, freq, season)]
+    members = [name for name in MEMBERS if freq in PLACES.get(name, (freq,)) and (season > 1 or name not in SEASONAL)]
     longer = LONG_SEASON.get(freq, 0)
     if longer > season:
         members += [f"{name}@{longer}" for name in ONE_SEASON]
     return (*members, FALLBACK)
-
-
-def _applies(name: str, freq: Frequency, season: int) -> bool:
-    if name == "holt_winters":
-        return season > 1
-    if name == "regression":
-        return freq in REGRESSED
-    return freq in CYCLES or "harmonic" not in name

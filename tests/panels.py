@@ -37,6 +37,22 @@ def walk_panel(n: int = 12, months: int = 72, seed: int = 0) -> Panel:
     return replace(panel, calendar=country_calendar("CN"))
 
 
+def hourly_panel(n: int = 12, hours: int = 24 * 7 * 5, seed: int = 0) -> Panel:
+    """Hourly series with a day, a weekend, and a noise that lasts; all positive."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(hours)
+    shape = 50.0 + 10.0 * np.sin(2 * np.pi * t / 24) + 15.0 * ((t // 24) % 7 >= 5)
+    lasting = np.exp(-0.3 * np.arange(40))
+    noise = [np.convolve(rng.normal(0.0, 1.0, hours), lasting)[:hours] for _ in range(n)]
+    return Panel.of([shape + one for one in noise], freq=Frequency.HOURLY)
+
+
+def demand_panel(n: int = 12, months: int = 72, seed: int = 0, often: float = 0.3) -> Panel:
+    """Monthly counts, mostly zero: a demand comes with a constant probability, of one piece and a Poisson number more."""
+    rng = np.random.default_rng(seed)
+    return Panel.of([(rng.random(months) < often) * (1.0 + rng.poisson(3.0, months)) for _ in range(n)])
+
+
 #: series that break forecasters, by what is wrong with them
 AWKWARD: dict[str, Floats] = {
     "empty": np.empty(0),

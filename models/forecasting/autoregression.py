@@ -35,7 +35,7 @@ VARIANCE_WEIGHT = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Autoregression(ArrayState):
-    """Linear autoregression with a drift, on first differences, over every lag up to a season and more.
+    """Linear autoregression with a drift, on differences, over every lag up to a season and more.
 
     Differences are divided by their root mean square, so that all series of a panel can share one regression. A series' own
     coefficients are those of a ridge regression that is drawn to the pool's: with moments G (a sum over its periods) and the
@@ -50,9 +50,10 @@ class Autoregression(ArrayState):
     mostly zero. Series shorter than the lags, and those that are too large to compute with, are not answered (NaN).
 
     Attributes:
-        coefficients: float64 (n, lags + 1), of the values themselves, newest lag first; they add up to 1.
+        coefficients: float64 (n, lags + span), of the values themselves, newest lag first; they add up to 1. The span of a
+            difference is one period.
         drift: float64 (n,), added each period.
-        recent: float64 (n, lags + 1), the last values less `level`, oldest first.
+        recent: float64 (n, lags + span), the last values less `level`, oldest first.
         level: float64 (n,), the last value.
         sigma: float64 (n,), standard deviation of the one-step error.
     """
@@ -62,6 +63,9 @@ class Autoregression(ArrayState):
     #: whether the lags reach one main season beyond the longest one
     reaches_beyond: ClassVar[bool] = False
 
+    #: whether differences are taken over a main season, not over one period
+    over_a_season: ClassVar[bool] = False
+
     coefficients: Floats = field(default_factory=no_rows)
     drift: Floats = field(default_factory=no_rows)
     recent: Floats = field(default_factory=no_rows)
@@ -69,15 +73,15 @@ class Autoregression(ArrayState):
     sigma: Floats = field(default_factory=no_rows)
 
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
-        n, lags = len(panel), self._lags(panel)
-        recent, level = _ends(panel, lags + 1)
+        n, lags, span = len(panel), self._lags(panel), panel.season if self.over_a_season else 1
+        recent, level = _ends(panel, lags + span)
         answered = np.flatnonzero(np.isfinite(level))
         whole = bridged(panel.take(answered))
-        moments, periods, scale = _moments(whole.values, whole.indptr, lags)
+        moments, periods, scale = _moments(whole.values, whole.indptr, lags, span)
         inner, drift, variance = _estimate(moments, periods, panel.season)
-        own = np.concatenate([inner, np.zeros((len(inner), 1))], axis=1)
-        own[:, 0] += 1.0  # from differences to values: (1 - a1 B - ...) (1 - B)
-        own[:, 1:] -= inner
+        own = np.concatenate([inner, np.zeros((len(inner), span))], axis=1)
+        own[:, span - 1] += 1.0  # from differences to values: (1 - a1 B - ...) (1 - B^span)
+        own[:, span:] -= inner
         state = {"coefficients": own, "drift": drift * scale, "sigma": np.sqrt(variance) * scale}
         spread = {name: np.full((n, *array.shape[1:]), np.nan) for name, array in state.items()}
         for name, array in state.items():
@@ -105,6 +109,18 @@ class LongAutoregression(Autoregression):
 
     name: ClassVar[str] = "long_autoregression"
     reaches_beyond: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonalAutoregression(Autoregression):
+    """The same on differences over the main season: what moves is how a day differs from the day before.
+
+    For hours, whose lags reach over a week: the day is differenced away, and the week is left to the lags. It returns to the
+    last season's level, where the others carry on from the last period's.
+    """
+
+    name: ClassVar[str] = "seasonal_autoregression"
+    over_a_season: ClassVar[bool] = True
 
 
 def _ends(panel: Panel, periods: int) -> tuple[Floats, Floats]:
@@ -141,8 +157,10 @@ def _estimate(moments: Floats, periods: Floats, season: int) -> tuple[Floats, Fl
 
 
 @compiled
-def _moments(values: Floats, indptr: Ordinals, lags: int) -> tuple[Floats, Floats, Floats]:
-    """Sums of products of (x[t], x[t-1], ..., x[t-lags], 1), x being the scaled differences: float64 (n, lags + 2, lags + 2).
+def _moments(values: Floats, indptr: Ordinals, lags: int, span: int) -> tuple[Floats, Floats, Floats]:
+    """Sums of products of (x[t], x[t-1], ..., x[t-lags], 1), x being the scaled differences over `span` periods.
+
+    float64 (n, lags + 2, lags + 2).
 
     With the number of periods in each sum, and the scale. A product of lags (a + 1, b + 1) is that of (a, b) a period earlier,
     so it differs by the period that enters and the one that leaves.
@@ -151,7 +169,7 @@ def _moments(values: Floats, indptr: Ordinals, lags: int) -> tuple[Floats, Float
     moments, periods, scale = np.zeros((n, lags + 2, lags + 2)), np.zeros(n), np.full(n, np.nan)
     for i in range(n):
         y = values[indptr[i] : indptr[i + 1]]
-        x = y[1:] - y[:-1]
+        x = y[span:] - y[:-span]
         scale[i] = np.sqrt((x * x).mean())
         count = len(x) - lags
         if not 0.0 < scale[i] < np.inf or count < 1:

@@ -9,7 +9,7 @@ from statsmodels.tsa.arima_process import ArmaProcess
 
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
-from models.forecasting.autoregression import Autoregression, LongAutoregression
+from models.forecasting.autoregression import Autoregression, LongAutoregression, SeasonalAutoregression
 from models.forecasting.logged import Logged
 
 
@@ -94,3 +94,40 @@ def test_logarithms_of_zero_are_not_answered() -> None:
     mean = Logged(Autoregression()).fit(panel).forecast(3).mean
     assert np.isnan(mean[0]).all()
     assert np.isfinite(mean[1]).all()
+
+
+def test_on_a_long_series_the_seasonal_coefficients_are_those_of_statsmodels() -> None:
+    rng, steps = np.random.default_rng(3), np.zeros(6000)
+    for t in range(1, 6000):
+        steps[t] = 0.5 * steps[t - 1] + 0.2 + rng.normal()
+    y = steps.copy()
+    for t in range(4, 6000):
+        y[t] += y[t - 4]
+    ours = SeasonalAutoregression().fit(Panel.of([y], freq=Frequency.QUARTERLY))
+    theirs = AutoReg(y[4:] - y[:-4], lags=5, trend="c").fit()
+    # of differences: what is left of the values' own coefficients when (1 - B^4) is taken out
+    inner = ours.coefficients[0].copy()
+    inner[3] -= 1.0
+    inner[4:] += np.concatenate([inner[:4], inner[4:8] + inner[:4]])[:5]
+    np.testing.assert_allclose(inner[:5], theirs.params[1:], atol=0.01)
+    np.testing.assert_allclose(ours.drift[0], theirs.params[0], atol=0.02)
+    np.testing.assert_allclose(ours.sigma[0], np.sqrt(theirs.sigma2), rtol=0.01)
+
+
+def test_a_season_that_grows_by_the_same_each_year_goes_on() -> None:
+    t = np.arange(84)
+    y = 100.0 + 0.5 * t + 10.0 * np.sin(2 * np.pi * t / 12)
+    ahead = SeasonalAutoregression().fit(Panel.of([y[:72]])).forecast(12).mean[0]
+    np.testing.assert_allclose(ahead, y[72:], atol=1.5)
+
+
+def test_after_a_strange_day_seasonal_differences_return_to_the_week() -> None:
+    """A day that is off by a fifth: what is differenced over the day comes back to what the week has usual."""
+    rng, t = np.random.default_rng(4), np.arange(24 * 7 * 8)
+    weeks = 100.0 + 20.0 * np.sin(2 * np.pi * t / 24) + 30.0 * ((t // 24) % 7 >= 5)
+    series = [weeks + np.convolve(rng.normal(0, 1.0, len(t)), 0.8 ** np.arange(60))[: len(t)] for _ in range(10)]
+    panel = Panel.of(series, freq=Frequency.HOURLY)
+    actual = panel.values.reshape(10, -1)[:, -48:]
+    ahead = Logged(SeasonalAutoregression()).fit(panel.without_last(48)).forecast(48).mean
+    day_before = panel.values.reshape(10, -1)[:, -72:-48]
+    assert np.abs(ahead - actual).mean() < 0.4 * np.abs(np.tile(day_before, 2) - actual).mean()

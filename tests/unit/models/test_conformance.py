@@ -14,7 +14,15 @@ from industrial_brain.domain.periods import Frequency
 from models.catalogue import FALLBACK, FORECASTERS, POOLED, forecaster, members_for
 from models.forecasting.combination import Combination
 from models.forecasting.state import ArrayForecaster, join
-from tests.panels import AWKWARD, awkward_panel, daily_panel, seasonal_panel, walk_panel
+from tests.panels import (
+    AWKWARD,
+    awkward_panel,
+    daily_panel,
+    demand_panel,
+    hourly_panel,
+    seasonal_panel,
+    walk_panel,
+)
 
 HORIZON = 18
 
@@ -26,9 +34,9 @@ pooled_model = pytest.mark.parametrize("model", [pytest.param(FORECASTERS[name],
 
 
 def suited(model: ArrayForecaster, n: int = 12) -> Panel:
-    """A seasonal panel that this model answers: of months, or of days."""
-    months = seasonal_panel(n)
-    return months if np.isfinite(model.fit(months).forecast(1).mean).all() else daily_panel(n)
+    """A panel that this model answers: of months, days or hours with a season, or of demands."""
+    panels = [make(n) for make in (seasonal_panel, daily_panel, hourly_panel, demand_panel)]
+    return next(panel for panel in panels if np.isfinite(model.fit(panel).forecast(1).mean).all())
 
 
 @every_model
@@ -95,7 +103,7 @@ def test_an_update_moves_the_forecast_on_without_the_parameters(model: ArrayFore
 @every_model
 def test_updates_depend_on_parameters_and_history_alone(model: ArrayForecaster) -> None:
     """In one step or several, from whatever states: as a fit with the same parameters on the longer history would be."""
-    panel = seasonal_panel()
+    panel = suited(model)
     earlier = model.fit(panel.without_last(7))
     at_once, in_steps = earlier.update(panel), earlier.update(panel.without_last(3)).update(panel)
     states = at_once.arrays()
@@ -114,7 +122,7 @@ def test_updates_depend_on_parameters_and_history_alone(model: ArrayForecaster) 
 
 @every_model
 def test_some_rows_are_updated_as_all_are(model: ArrayForecaster) -> None:
-    panel = seasonal_panel(n=6)
+    panel = suited(model, n=6)
     earlier = model.fit(panel.without_last(5))
     some = earlier.take(np.array([4, 1])).update(panel.take([4, 1])).forecast(HORIZON)
     np.testing.assert_allclose(some.mean, earlier.update(panel).forecast(HORIZON).mean[[4, 1]], rtol=1e-12)
@@ -162,7 +170,7 @@ def test_awkward_neighbours_do_not_change_a_good_series(model: ArrayForecaster) 
 
 
 @every_model
-@pytest.mark.parametrize("make", [seasonal_panel, walk_panel, daily_panel])
+@pytest.mark.parametrize("make", [seasonal_panel, walk_panel, daily_panel, demand_panel])
 def test_a_change_of_unit_changes_only_the_unit(model: ArrayForecaster, make: object) -> None:
     panel: Panel = make()  # type: ignore[operator]  # one of the two makers above
     thousand = replace(panel, values=panel.values * 1000.0)

@@ -9,9 +9,11 @@ import pytest
 
 from industrial_brain.domain.panel import Panel
 from models.forecasting.damped_trend import DampedTrend
+from models.forecasting.drift import Drift
 from models.forecasting.holt_winters import HoltWinters
+from models.forecasting.intermittent import TSB, CrostonSBA
 from models.forecasting.theta import DynamicOptimisedTheta
-from tests.panels import walk_panel
+from tests.panels import demand_panel, walk_panel
 
 statsforecast = pytest.importorskip("statsforecast.models")
 
@@ -79,3 +81,33 @@ def test_holt_winters_repeats_a_noiseless_season() -> None:
     y = 100.0 + 10.0 * np.sin(2 * np.pi * np.arange(72) / 12)
     ahead = HoltWinters().fit(Panel.of([y[:60]])).forecast(12).mean[0]
     np.testing.assert_allclose(ahead, y[60:], atol=0.2)
+
+
+def test_croston_without_its_bias_forecasts_what_statsforecast_does() -> None:
+    """Theirs starts from the first demand and smooths with 0.1; so does ours when told to."""
+    panel = demand_panel(n=20, seed=1)
+    first = [np.flatnonzero(y)[0] for y in panel]
+    starts = np.array([[y[at], 1.0 / (at + 1)] for y, at in zip(panel, first, strict=True)])
+    state = CrostonSBA().fit(panel).arrays() | {"constants": np.full((20, 2), 0.1), "initial": starts}
+    ours = CrostonSBA().with_arrays(state).update(panel).forecast(3).mean
+    theirs = np.stack([statsforecast.CrostonSBA().forecast(y, 3)["mean"] for y in panel])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)  # theirs are of single precision
+
+
+def test_tsb_forecasts_what_statsforecast_does() -> None:
+    panel = demand_panel(n=20, seed=2)
+    starts = np.array([[y[np.flatnonzero(y)[0]], float(y[0] > 0.0)] for y in panel])
+    state = TSB().fit(panel).arrays() | {"constants": np.tile([0.3, 0.05], (20, 1)), "initial": starts}
+    ours = TSB().with_arrays(state).update(panel).forecast(3).mean
+    theirs = np.stack([statsforecast.TSB(alpha_d=0.3, alpha_p=0.05).forecast(y, 3)["mean"] for y in panel])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+
+
+def test_drift_forecasts_what_statsforecast_does() -> None:
+    panel = walk_panel(n=10, months=30, seed=9)
+    ours = Drift().fit(panel).forecast(8)
+    for i, y in enumerate(panel):
+        theirs = statsforecast.RandomWalkWithDrift().forecast(y, 8, level=[95])
+        np.testing.assert_allclose(ours.mean[i], theirs["mean"], rtol=1e-5, atol=1e-5)
+        width = theirs["hi-95"] - theirs["mean"]
+        np.testing.assert_allclose(1.959964 * ours.scale[i], width, rtol=0.03)  # theirs divides by one step more

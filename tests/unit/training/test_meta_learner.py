@@ -166,9 +166,9 @@ def test_pretraining_learns_whom_to_trust_and_repeats() -> None:
     """Walks and waves: on the waves left out, the trees learnt from other waves beat equal weights."""
     sources = {}
     for name, seed in (("a", 1), ("b", 2), ("c", 3)):
-        sources[name] = tasks_of(seasonal_panel(n=25, seed=seed), 12, 0) + tasks_of(walk_panel(n=25, seed=seed), 12, 0)
-    learner, unseen = pretrain(sources, {}, seed=0, rounds=30)
-    again, _ = pretrain(sources, {}, seed=0, rounds=30)
+        sources[name] = tasks_of(seasonal_panel(n=40, seed=seed), 12, 0) + tasks_of(walk_panel(n=40, seed=seed), 12, 0)
+    learner, unseen = pretrain(sources, {}, seed=0, rounds=40)
+    again, _ = pretrain(sources, {}, seed=0, rounds=40)
     assert [row.source for row in unseen] == ["a", "b", "c"]
     assert all(row.before < 0.99 for row in unseen)
     described, rule = describe(walk_panel(n=2), 12), np.zeros((2, 3))
