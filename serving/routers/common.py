@@ -1,8 +1,10 @@
-"""What every route documents alike."""
+"""What routes share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Header
 
 from serving.problems import MEDIA_TYPE
 from serving.schemas import ProblemOut
@@ -20,6 +22,17 @@ _SAYS = {
     429: "The key has as many unfinished jobs as it may: retry later.",
     503: "A part that the service depends on does not answer: retry later.",
 }
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x20-\x7e]*$",
+        description="A request that comes again with the same key makes nothing new: it gets what the first one made.",
+    ),
+]
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

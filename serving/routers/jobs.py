@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from industrial_brain.domain.access import ApiKey
@@ -34,7 +34,7 @@ from serving.jobs.schemas import (
 )
 from serving.jobs.work import FORECASTS, REMARKS, SERIES, read_forecast_request
 from serving.pages import issue_token, page_after, page_out, whole_number
-from serving.routers.common import problems
+from serving.routers.common import IdempotencyKey, problems
 from serving.schemas import Paging
 
 router = APIRouter(prefix="/v1", tags=["jobs"], responses=problems())
@@ -64,16 +64,6 @@ _RETRY_AFTER = "2"
 
 _once, _none = Depends(each_parameter_once), Depends(no_parameters)
 JobId = Annotated[str, Path(alias="id", max_length=64)]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
-        description="A repetition under the same key gets the job that the first one made.",
-    ),
-]
 _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": JobOut, "description": "The job, at `Location`."}}
 
 

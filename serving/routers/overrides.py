@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from industrial_brain.domain.errors import InputError, UnknownIdError
 from industrial_brain.domain.indicators import SeriesInfo
@@ -17,7 +17,7 @@ from serving.deps import KeyDep, LiveDep, Services, ServicesDep, each_parameter_
 from serving.overriding import place_override, report_value_added, scores_of
 from serving.pages import page_after, page_out
 from serving.problems import Fault, FieldsError
-from serving.routers.common import problems
+from serving.routers.common import IdempotencyKey, problems
 from serving.schemas_overrides import (
     AsOfQuery,
     OverrideIn,
@@ -32,16 +32,6 @@ from serving.schemas_overrides import (
 router = APIRouter(prefix="/v1", tags=["overrides"], responses=problems())
 
 IdInPath = Annotated[str, Path(alias="id", min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f/]*$")]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        pattern=r"^[\x20-\x7e]*$",
-        description="A request that comes again with the same key makes nothing new.",
-    ),
-]
 
 
 def make_override(
