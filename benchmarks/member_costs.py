@@ -23,7 +23,7 @@ from models.catalogue import forecaster, members_for
 from models.forecasting.bundle import ForecastBundle
 from training.assemble import assemble
 from training.backtest import run_backtest
-from training.decide import WORTH, Decision, Learner
+from training.decide import WORTH, Decision, Learner, Moment
 from training.executors import InProcess
 from training.fit import fit_members, fit_partition
 from training.meta_learner import shipped_learner
@@ -35,11 +35,11 @@ Flags = npt.NDArray[np.bool_]
 #: the ensembles beside ours
 ALL_FITTED, BY_ERRORS = "all members fitted", "by past errors alone"
 
-#: functions between whose calls a run's time is shared out; features are made on behalf of the decision
+#: functions among which a run's time is shared out; none calls another
 PHASES: Mapping[str, tuple[Callable[..., object], ...]] = {
     "plan": (plan_training,),
     "features": (describe,),
-    "decide": (Decision.worth_fitting, Decision.weights),
+    "decide": (Moment.worth_fitting, Moment.weights),
     "backtest fits": (run_backtest,),
     "final fits": (fit_members,),
     "calibrate": (assemble,),
@@ -137,7 +137,6 @@ def profiled(run: Callable[[], object]) -> dict[str, float]:
     entries = profiler.getstats()
     seconds = {entry.code: entry.totaltime for entry in entries if isinstance(entry.code, CodeType)}
     spent = {name: sum(seconds.get(f.__code__, 0.0) for f in functions) for name, functions in PHASES.items()}
-    spent["decide"] -= spent["features"]
     return spent | {REST: total - sum(spent.values())}
 
 
@@ -164,7 +163,8 @@ def _chosen(partition: Partition) -> dict[str, Flags]:
     panel, spec = partition.panel, partition.spec
     names = members_for(panel.freq, panel.season)
     known = panel.without_last(spec.horizon * spec.origins)
-    return dict(zip(names, Decision(shipped_learner(), names, spec.horizon).worth_fitting(known).T, strict=True))
+    moment = Decision(shipped_learner(), names, spec.horizon).at(known)
+    return dict(zip(names, moment.worth_fitting().T, strict=True))
 
 
 def _backtest_and_fit(partition: Partition, name: str) -> Floats:

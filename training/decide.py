@@ -45,36 +45,56 @@ class Decision:
     horizon: int
     worth: float = WORTH
 
-    def worth_fitting(self, known: Panel) -> npt.NDArray[np.bool_]:
+    def at(self, known: Panel) -> Moment:
+        """The moment at which this is all that is known."""
+        return Moment(self, known, describe(known, self.horizon), rule_of_thumb(self.members, known))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Series as they are known at some time, and the decisions that can be taken then: their features are made once.
+
+    Attributes:
+        known: the series up to then.
+        descriptors: float64 (n, len(DESCRIPTORS)).
+        rule: float64 (n, members), what anyone would expect.
+    """
+
+    decision: Decision
+    known: Panel
+    descriptors: Floats
+    rule: Floats
+
+    def worth_fitting(self) -> npt.NDArray[np.bool_]:
         """Which members to fit to which series, by features alone: bool (n, members).
 
-        A costly member is left out where less than `worth` of an equal share of the weight is expected of it. `known` ends
-        before the first origin, so that no origin is forecast by members that were chosen after it; a series that is too short
-        by then for what it is like to show gets all.
+        A costly member is left out where less than the decision's `worth` of an equal share of the weight is expected of it.
+        This is asked at the first origin, so that no origin is forecast by members that were chosen after it; a series that
+        is too short by then for what it is like to show gets all.
         """
-        expected = self.learner.expect(describe(known, self.horizon), self.members, rule_of_thumb(self.members, known))
-        short = known.lengths < SEASONS_NEEDED * max(known.season, SHORTEST_HISTORY)
-        return np.asarray(worthy(expected, self.members, self.worth) | short[:, None], dtype=np.bool_)
+        by = self.decision
+        expected = by.learner.expect(self.descriptors, by.members, self.rule)
+        short = self.known.lengths < SEASONS_NEEDED * max(self.known.season, SHORTEST_HISTORY)
+        return np.asarray(worthy(expected, by.members, by.worth) | short[:, None], dtype=np.bool_)
 
-    def weights(self, known: Panel, mae: Floats, mean: Floats, scale: Floats) -> Floats:
+    def weights(self, mae: Floats, mean: Floats, scale: Floats) -> Floats:
         """Weights of each series' members: float64 (n, members), rows adding up to 1; a row of zeros where none answers.
 
         Args:
-            known: the series up to the origin.
             mae: float64 (n, origins, members), errors at the origins before; NaN where an origin was not used.
-            mean, scale: float64 (n, members, horizon), what the members say at this origin. A member that leaves a number out
-                has no weight.
+            mean, scale: float64 (n, members, horizon), what the members say now. A member that leaves a number out has no
+                weight.
         """
+        by = self.decision
         answered = np.isfinite(mean).all(axis=2) & np.isfinite(scale).all(axis=2)
-        rule = np.where(answered, rule_of_thumb(self.members, known), np.inf)
+        rule = np.where(answered, self.rule, np.inf)
         weighed = np.isfinite(rule)
         past = np.where(weighed[:, None, :], mae, np.nan)
         heard = np.where(weighed[:, :, None], 1.0, np.nan)
         with np.errstate(over="ignore", invalid="ignore"):
-            told = evidence(past, heard * mean, heard * scale, mase_scale(known))
-        descriptors = describe(known, self.horizon)
-        by_errors = log_weights(past, self.learner.expect(descriptors, self.members, rule))
-        return shares(self.learner.correct(by_errors, descriptors, told, self.members))
+            told = evidence(past, heard * mean, heard * scale, mase_scale(self.known))
+        by_errors = log_weights(past, by.learner.expect(self.descriptors, by.members, rule))
+        return shares(by.learner.correct(by_errors, self.descriptors, told, by.members))
 
 
 def worthy(expected: Floats, members: Sequence[str], worth: float = WORTH) -> npt.NDArray[np.bool_]:

@@ -124,7 +124,8 @@ def fit_partition(
     unfitted = _unfitted(panel.freq, panel.season)
     names = list(unfitted.members)
     decision = Decision(learner or shipped_learner(), tuple(names), spec.horizon, worth)
-    chosen = decision.worth_fitting(panel.without_last(spec.horizon * spec.origins))
+    moments = [decision.at(panel.without_last(spec.horizon * back)) for back in range(spec.origins, -1, -1)]
+    chosen = moments[0].worth_fitting()
     backtest = run_backtest(
         panel, unfitted.members, horizon=spec.horizon, origins=spec.origins, seed=spec.seed, worth=chosen
     )
@@ -132,18 +133,14 @@ def fit_partition(
     finite = _finite(fitted, panel.freq.longest_horizon)
 
     # as the weights stood before each origin, a member that could not answer there left out; and as they stand now
+    *earlier, now = moments
     before = [
-        decision.weights(
-            panel.without_last(spec.horizon * (spec.origins - k)),
-            backtest.mae[:, :k],
-            backtest.mean[:, k],
-            backtest.scale[:, k],
-        )
-        for k in range(spec.origins)
+        moment.weights(backtest.mae[:, :k], backtest.mean[:, k], backtest.scale[:, k])
+        for k, moment in enumerate(earlier)
     ]
     ahead = [member.forecast(spec.horizon) for member in fitted.members.values()]
     mean, scale = (np.stack([getattr(d, part) for d in ahead], axis=1) for part in ("mean", "scale"))
-    final = decision.weights(panel, backtest.mae, np.where(finite[:, :, None], mean, np.nan), scale) * enough[:, None]
+    final = now.weights(backtest.mae, np.where(finite[:, :, None], mean, np.nan), scale) * enough[:, None]
 
     last_value = names.index(FALLBACK)
     answered = _any(final > 0.0)
@@ -171,7 +168,7 @@ def fit_partition(
         error=backtest.error.astype(np.float32),
         mase_scale=_mase_scales(panel, spec),
         weights=np.stack([*before, final], axis=1),
-        comparable=decision.weights(panel, backtest.mae[:, 1:], mean, scale),
+        comparable=now.weights(backtest.mae[:, 1:], mean, scale),
         **_own_errors(backtest, np.stack(before, axis=1)),
     )
 

@@ -88,7 +88,7 @@ class LastValue(ArrayState):
     def fit(self, panel: Panel, covariates: Covariates | None = None, seed: int = 0) -> Self:
         values, sigma = _last_seasons(bridged(panel).values, panel.indptr, 1)
         level = values[:, 0]
-        size = np.array([np.nanmean(np.abs(y)) if np.isfinite(y).any() else np.nan for y in panel])
+        size = _mean_sizes(panel.values, panel.indptr)
         own = np.isfinite(sigma) & (size > 0)
         relative_step = np.median(sigma[own] / size[own]) if own.any() else np.nan
         lonely = np.isnan(sigma) & np.isfinite(level)
@@ -128,3 +128,18 @@ def _last_seasons(values: Floats, indptr: Ordinals, season: int) -> tuple[Floats
             squares += (y[t] - y[t - season]) ** 2
         sigma[i] = np.sqrt(squares / (length - season))
     return last, sigma
+
+
+@compiled
+def _mean_sizes(values: Floats, indptr: Ordinals) -> Floats:
+    """Mean absolute value of each series; NaN where there is none."""
+    size = np.full(len(indptr) - 1, np.nan)
+    for i in range(len(size)):
+        total, count = 0.0, 0
+        for t in range(indptr[i], indptr[i + 1]):
+            if not np.isnan(values[t]):
+                total += abs(values[t])
+                count += 1
+        if count:
+            size[i] = total / count
+    return size

@@ -118,7 +118,7 @@ def test_a_decision_gives_no_weight_to_who_does_not_answer() -> None:
     mean, scale = np.ones((n, m, 12)), np.ones((n, m, 12))
     mean[:, 1, 3] = np.nan
     mean[2] = np.nan
-    weights = Decision(shipped_learner(), names, 12).weights(panel, np.full((n, 3, m), np.nan), mean, scale)
+    weights = Decision(shipped_learner(), names, 12).at(panel).weights(np.full((n, 3, m), np.nan), mean, scale)
     assert (weights[:, 1] == 0.0).all()
     assert (weights[:, names.index(FALLBACK)] == 0.0).all()
     assert (weights[2] == 0.0).all()
