@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from industrial_brain.cli.terminal import out
+from industrial_brain.cli.terminal import brain, out
+from industrial_brain.domain.access import Role
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("nowcast")(nowcast)
     group.command("growth")(growth)
     group.command("members")(members)
+    group.command("serving")(serving)
     app.add_typer(group, name="benchmark")
 
 
@@ -126,3 +128,40 @@ def members(
     from benchmarks.members import run_members
 
     run_members(folders, profile=profile, json_file=json_file, markdown=markdown, console=out)
+
+
+def serving(
+    requests: Annotated[int, typer.Option(help="Requests that are counted, for each line of the table.")] = 500,
+    clients: Annotated[
+        list[int] | None, typer.Option(help="Clients that ask at once; can be repeated. Default: 1 and 4.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """How long forecasts and explanations take at the real server, for this installation's champion.
+
+    A server is started for it, and a key made that is revoked at the end.
+
+    Example: `brain benchmark serving --requests 1000`
+    """
+    from benchmarks.serving import CLIENTS, questions_about, run_serving, started_server
+
+    wired = brain()
+    bundle = wired.bundle(wired.version_for(None))
+    failed = {one.series for one in bundle.failures()}
+    questions = questions_about([name for name in bundle.series if name not in failed])
+    key, secret = wired.keys.create("benchmark", Role.PLANNER)
+    try:
+        with started_server() as address:
+            run_serving(
+                address,
+                secret,
+                questions,
+                requests=requests,
+                clients=clients or CLIENTS,
+                json_file=json_file,
+                markdown=markdown,
+                console=out,
+            )
+    finally:
+        wired.keys.revoke(key.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -117,6 +118,13 @@ def test_the_doctor_finds_nothing_wrong_with_a_sound_installation(trained: Insta
 
 def test_the_doctor_says_what_a_new_home_lacks(new_home: Installation) -> None:
     assert "brain init" in new_home.run("doctor", code=1).stdout
+
+
+def test_the_serving_bench_starts_a_server_and_leaves_no_key(trained: Installation) -> None:
+    text = trained.run("benchmark", "serving", "--requests", "4", "--clients", "2").stdout
+    assert "POST /v1/forecasts:explain" in text
+    (key,) = [line for line in trained.run("keys", "list").stdout.splitlines() if "benchmark" in line]
+    assert len(re.findall(r"\d{4}-\d{2}-\d{2}", key)) == 2  # made, and revoked
 
 
 def test_versions_are_listed_promoted_and_rolled_back(tmp_path: Path, ray_address: str) -> None:
