@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic_core import to_json
 
-from industrial_brain.domain.errors import InputError, UnknownIdError
+from industrial_brain.domain.errors import InputError, PathsError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast
-from industrial_brain.domain.indicators import SeriesInfo
+from industrial_brain.domain.indicators import Aggregation, SeriesInfo
+from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Catalogue, Page
 from serving.deps import Services
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
-from serving.schemas import ForecastsIn, SeriesFilter
+from serving.schemas import MOST_PATH_VALUES, ForecastsIn, SeriesFilter
 
 _PAGE = 1000
 
@@ -42,7 +43,7 @@ def answer(services: Services, live: LiveModels[ForecastModel], question: Foreca
         FieldsError: ids that the catalogue does not know.
         InputError: more series than one request may name.
         NoModelError: no version answers (as of that moment).
-        HorizonError, LevelError: the version can't answer for these.
+        HorizonError, LevelError, PathsError: the version can't answer for these.
     """
     ids = _wanted(services, question)
     loaded = live.current() if question.as_of is None else live.as_of(question.as_of)
@@ -50,6 +51,12 @@ def answer(services: Services, live: LiveModels[ForecastModel], question: Foreca
     if question.overrides and outcomes:
         overrides = services.overrides.in_force(question.as_of or services.clock())
         outcomes = loaded.model.judged(outcomes, overrides)
+    if question.aggregate is not None and outcomes:
+        freq = Frequency(question.aggregate)
+        _require_sums(services.catalogue, ids)
+        outcomes = loaded.model.totals(outcomes, freq, question.levels, _counted(question, outcomes), question.seed)
+    elif question.paths is not None and outcomes:
+        outcomes = loaded.model.with_paths(outcomes, _counted(question, outcomes) or 0, question.seed)
     return write_answer(outcomes, {"name": loaded.version.name, "version": loaded.version.version})
 
 
@@ -85,6 +92,36 @@ def series_of_filter(catalogue: Catalogue, wanted: SeriesFilter, most: int | Non
         after = page.next_after
         if after is None:
             return ids
+
+
+def _counted(question: ForecastsIn, outcomes: Sequence[Forecast | Failed]) -> int | None:
+    """The paths asked for, if their values are not too many to send."""
+    if question.paths is None:
+        return None
+    values = question.paths * sum(len(one.mean) for one in outcomes if isinstance(one, Forecast))
+    if values > MOST_PATH_VALUES:
+        raise PathsError(
+            f"The paths would be {values:,} values, and one answer may hold {MOST_PATH_VALUES:,}.",
+            "Ask for fewer series, fewer paths or a shorter horizon.",
+            pointer="/paths",
+        )
+    return question.paths
+
+
+def _require_sums(catalogue: Catalogue, ids: Sequence[str]) -> None:
+    """Only what adds up over places is added up over time: a rate's months make no quarter's."""
+    others = [info for info in catalogue.series(ids).values() if info.aggregation is not Aggregation.SUM]
+    if others:
+        first = others[0]
+        kind = {
+            Aggregation.RATIO: "a ratio: ask for its numerator and its denominator",
+            Aggregation.WEIGHTED_MEAN: "a weighted mean: ask for what it is a mean of",
+        }.get(first.aggregation, "not said to add up")
+        raise InputError(
+            f"{len(others)} of these series can't be summed over time, such as {first.id}, which is {kind}.",
+            "Ask for series whose `aggregation` is `sum`, or leave `aggregate` out.",
+            pointer="/aggregate",
+        )
 
 
 def _wanted(services: Services, question: ForecastsIn) -> list[str]:
@@ -139,6 +176,7 @@ def _record(forecast: Forecast, model: Mapping[str, object]) -> dict[str, object
         "vintage": forecast.vintage,
         "parameters_vintage": forecast.parameters_vintage,
         "simulated": forecast.simulated,
+        "paths": forecast.paths,
     }
 
 

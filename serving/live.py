@@ -20,6 +20,7 @@ from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion
 from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Panel
+from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import ObservationStore, Registry
 from industrial_brain.domain.versions import version_as_of
 
@@ -48,6 +49,21 @@ class ForecastModel(Model, Protocol):
 
     def judged(self, answers: Sequence[Forecast | Failed], overrides: Sequence[Override]) -> list[Forecast | Failed]:
         """Answers of this model as overrides move them."""
+        ...
+
+    def with_paths(self, answers: Sequence[Forecast | Failed], count: int, seed: int) -> list[Forecast | Failed]:
+        """Answers of this model with sample paths. Raises PathsError."""
+        ...
+
+    def totals(
+        self,
+        answers: Sequence[Forecast | Failed],
+        freq: Frequency,
+        levels: Sequence[float],
+        paths: int | None,
+        seed: int,
+    ) -> list[Forecast | Failed]:
+        """Answers of this model as sums over longer periods. Raises LevelError and PathsError."""
         ...
 
     def contradicted(self, override: Override, others: Sequence[Override]) -> tuple[Override, ...] | None:

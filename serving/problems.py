@@ -22,6 +22,7 @@ from industrial_brain.domain.errors import (
     LevelError,
     NotInitialisedError,
     PageTokenError,
+    PathsError,
     StateError,
     TooManyError,
     UnavailableError,
@@ -51,6 +52,7 @@ _FIELDS: Mapping[type[BrainError], tuple[Place, str]] = {
     HorizonError: ("body", "/horizon"),
     LevelError: ("body", "/levels"),
     PageTokenError: ("query", "/page_token"),
+    PathsError: ("body", "/paths"),
 }
 
 _RETRY_AFTER_SECONDS = "5"

@@ -171,6 +171,12 @@ def distinct(values: list[Any]) -> list[Any]:
 _DISTINCT: dict[str, Any] = {"uniqueItems": True}
 
 
+#: sample paths of a series, and values of all paths together, that one request may ask for
+MOST_PATHS, MOST_PATH_VALUES = 1000, 2_000_000
+
+PathCount = Annotated[int, Field(strict=True, ge=1, le=MOST_PATHS)]
+
+
 class ForecastsIn(In):
     """A question: some series, by `series` or by `filter`, and how far ahead."""
 
@@ -192,6 +198,14 @@ class ForecastsIn(In):
     as_of: MomentIn | None = Field(default=None, description="Answer with the newest version that saw nothing later.")
     overrides: bool = Field(
         default=True, strict=True, description="Whether to follow planners' overrides that are (or were then) in force."
+    )
+
+    paths: PathCount | None = Field(
+        default=None, description="How many sample paths to answer with, beside the quantiles."
+    )
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = Field(default=0, description="Of the paths.")
+    aggregate: Literal["Q", "Y"] | None = Field(
+        default=None, description="Answer in totals of quarters or years: of indicators that add up, and flow."
     )
 
     @model_validator(mode="after")
@@ -308,6 +322,7 @@ class ForecastOut(Out):
         description="What the model had seen when it was trained; newer observations moved its states on. Null for ad-hoc."
     )
     simulated: bool
+    paths: list[list[float]] | None = Field(description="Sample paths, a value a period each; null unless asked for.")
 
 
 class FailedOut(Out):

@@ -95,6 +95,38 @@ def fitted_file(path: Path, freq: Frequency | None, now: dt.datetime) -> Iterato
         yield FittedFile(path.name, wired, bundle, now)
 
 
+def write_paths(path: Path, answers: Sequence[Forecast | Failed]) -> None:
+    """A CSV or Parquet file with a row a series, path and period: `unique_id,path,ds,value`; paths count from 1.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    rows: dict[str, list[object]] = {name: [] for name in ("unique_id", "path", "ds", "value")}
+    for one in answers:
+        if isinstance(one, Failed) or one.paths is None:
+            continue
+        first = one.freq.ordinal_of_label(one.start)
+        periods = [one.freq.label(first + step) for step in range(len(one.mean))]
+        for number, values in enumerate(one.paths, start=1):
+            rows["unique_id"] += [one.series] * len(periods)
+            rows["path"] += [number] * len(periods)
+            rows["ds"] += periods
+            rows["value"] += values
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            import pyarrow as pa  # half a second that no other command pays
+            import pyarrow.parquet as pq
+
+            pq.write_table(pa.table(rows), path)
+        else:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                lines = csv.writer(file)
+                lines.writerow(rows)
+                lines.writerows(zip(*rows.values(), strict=True))
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}.", "Name a file that can.") from error
+
+
 def write_forecasts(path: Path, answers: Sequence[Forecast | Failed]) -> None:
     """A CSV file with a row a series and period: `unique_id,ds,mean`, and a column `qP` a quantile.
 

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from industrial_brain.cli.adhoc import fitted_file, write_forecasts
+from industrial_brain.cli.adhoc import fitted_file, write_forecasts, write_paths
 from industrial_brain.cli.chart import draw_forecast
 from industrial_brain.cli.nowcast import print_report, train
 from industrial_brain.cli.terminal import (
@@ -34,10 +35,20 @@ from industrial_brain.cli.terminal import (
 from industrial_brain.composition import Brain, Task
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast, Judgement, ModelVersion, Trained
+from industrial_brain.domain.indicators import Aggregation
 from industrial_brain.domain.periods import Frequency
 
 if TYPE_CHECKING:
+    from models.forecasting.bundle import ForecastBundle
     from training.pipeline import TrainingReport
+
+
+class Total(StrEnum):
+    """What totals are asked for."""
+
+    QUARTERS = "Q"
+    YEARS = "Y"
+
 
 #: seasons, or at least this many periods, of history in a chart
 _CHARTED_SEASONS, _CHARTED_PERIODS = 4, 24
@@ -124,7 +135,19 @@ def forecast(
     freq: Annotated[
         Frequency | None, typer.Option(help="With --csv: frequency of the series; default: as their dates have it.")
     ] = None,
-    out_file: Annotated[Path | None, typer.Option("--out", help="With --csv: write the forecasts to this CSV.")] = None,
+    out_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="With --csv: write the forecasts to this CSV. With --paths: the paths, CSV or Parquet."
+        ),
+    ] = None,
+    paths: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Write so many sample paths that add up, to --out FILE.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the paths.")] = 0,
+    aggregate: Annotated[
+        Total | None, typer.Option(help="Answer in totals of quarters (Q) or years (Y), of what adds up and flows.")
+    ] = None,
     update: Annotated[
         bool, typer.Option("--update/--no-update", help="Go on from the newest observations, or from the training's.")
     ] = True,
@@ -140,14 +163,18 @@ def forecast(
     """
     if level is not None and not level:
         raise InputError("No level was given.", "Levels are percentages, for instance --level 80 --level 95.")
-    charted = out.is_terminal if chart is None else chart
+    if paths is not None and out_file is None:
+        raise InputError("Paths are many rows.", "Name a file for them with --out FILE.csv or FILE.parquet.")
+    charted = (out.is_terminal if chart is None else chart) and aggregate is None
     if file is not None:
         if as_of is not None:
             raise InputError("--as-of asks for a version, and --csv for none.", "Leave out one of them.")
-        _forecast_file(file, freq, series or [], horizon, level or [80, 95], as_json, charted, out_file)
+        _forecast_file(
+            file, freq, series or [], horizon, level or [80, 95], as_json, charted, out_file, paths, seed, aggregate
+        )
         return
-    if freq is not None or out_file is not None:
-        raise InputError("--freq and --out go with --csv.", "Leave them out, or name a file.")
+    if freq is not None or (out_file is not None and paths is None):
+        raise InputError("--freq and --out go with --csv, and --out with --paths.", "Leave them out, or name a file.")
     if not series:
         raise InputError("No series was named.", "Find ids with `brain indicators SEARCH`, or give a file with --csv.")
     wired = brain()
@@ -161,6 +188,16 @@ def forecast(
     answers = bundle.forecast(series, horizon, level or [80, 95])
     if overrides:
         answers = bundle.judged(answers, wired.overrides.in_force(then or now()))
+    if aggregate is not None:
+        for info in known.values():
+            if info.aggregation is not Aggregation.SUM:
+                raise InputError(
+                    f"{info.id} is not said to add up, so its {info.frequency.noun}s are not summed.",
+                    "Leave out --aggregate, or ask for the parts that add up.",
+                )
+    answers = _with_paths(bundle, answers, level or [80, 95], paths, seed, aggregate)
+    if out_file is not None:
+        write_paths(out_file, answers)
     if as_json:
         out.print_json(
             json.dumps({"model": {"name": version.name, "version": version.version}, "answers": _plain(answers)})
@@ -169,6 +206,19 @@ def forecast(
         for answer in answers:
             print_answer(wired, answer, version, chart=charted)
     _require_one(answers)
+
+
+def _with_paths(
+    bundle: ForecastBundle,
+    answers: list[Forecast | Failed],
+    levels: Sequence[float],
+    paths: int | None,
+    seed: int,
+    aggregate: Total | None,
+) -> list[Forecast | Failed]:
+    if aggregate is not None:
+        return bundle.totals(answers, Frequency(aggregate), levels, paths, seed)
+    return answers if paths is None else bundle.with_paths(answers, paths, seed)
 
 
 def run_training(
@@ -274,12 +324,15 @@ def _forecast_file(
     as_json: bool,
     chart: bool,
     out_file: Path | None,
+    paths: int | None,
+    seed: int,
+    aggregate: Total | None,
 ) -> None:
     with fitted_file(file, freq, now()) as fitted:
-        answers = fitted.forecast(series, horizon, levels)
+        answers = _with_paths(fitted.bundle, fitted.forecast(series, horizon, levels), levels, paths, seed, aggregate)
         failed = [answer for answer in answers if isinstance(answer, Failed)]
         if out_file is not None:
-            write_forecasts(out_file, answers)
+            (write_forecasts if paths is None else write_paths)(out_file, answers)
         if as_json:
             out.print_json(json.dumps({"model": {"name": "ad-hoc", "version": None}, "answers": _plain(answers)}))
         elif out_file is None and len(answers) <= _TABLES:

@@ -5,6 +5,7 @@
     |   |-- UnknownIdError        the id names nothing that is known
     |   |-- HorizonError          the horizon is not positive or too long
     |   |-- LevelError            a level is not a percentage that can be answered
+    |   |-- PathsError            so many sample paths can't be answered
     |   |-- FileFormatError       a file can't be read as what it claims to be
     |   |-- ProfileError          a city profile contradicts itself
     |   `-- PageTokenError        a page token was not issued by this service
@@ -65,6 +66,10 @@ class HorizonError(InputError):
 
 class LevelError(InputError):
     slug = "invalid-level"
+
+
+class PathsError(InputError):
+    slug = "invalid-paths"
 
 
 class FileFormatError(InputError):

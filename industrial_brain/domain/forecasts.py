@@ -78,6 +78,7 @@ class Forecast:
             for a series that is neither part nor whole.
         judgement: what overrides did; None where none did anything. Means and quantiles hold it already.
         parameters_vintage: the moment up to which data was known when the model was trained; None where it is not a version's.
+        paths: sample paths, one value a period each, where they were asked for.
     """
 
     series: str
@@ -95,6 +96,7 @@ class Forecast:
     reconciliation_delta: tuple[float, ...] | None = None
     judgement: Judgement | None = None
     parameters_vintage: dt.datetime | None = None
+    paths: tuple[tuple[float, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from industrial_brain.domain.calendar import Calendar
 from industrial_brain.domain.covariates import Knowledge, PanelCovariates
-from industrial_brain.domain.errors import BundleError, HorizonError, LevelError
+from industrial_brain.domain.errors import BundleError, HorizonError, LevelError, PathsError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
 from industrial_brain.domain.overrides import Override
@@ -38,6 +38,7 @@ from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure
 from models.forecasting.judgement import Shifts, all_shifts, apply_overrides
 from models.forecasting.state import Array
+from models.forecasting.totals import newest, parts_of, total_of
 from models.forecasting.updating import updated_panel
 
 #: raised when the files change in a way that older code can't read
@@ -45,6 +46,12 @@ SCHEMA = 3
 
 #: the widest interval that a backtest of a few origins can speak of
 HIGHEST_LEVEL = 99.0
+
+#: values that may be drawn at once, all series that add up with one another counted: some 600 MB while it lasts
+_MOST_DRAWN = 25_000_000
+
+#: values of the paths that totals are read off, about, and between how many paths that is
+_TOTAL_VALUES, _FEWEST_PATHS, _MOST_PATHS = 6_000_000, 200, 1000
 
 #: what reading a file that was damaged raises, by where the damage is
 _DAMAGE = (
@@ -208,6 +215,83 @@ class ForecastBundle:
             self._shifts.clear()  # those in force change seldom, and all requests between share them
             self._shifts[tuple(overrides)] = shifts
         return apply_overrides(self.panels, self._places, answers, overrides, shifts)
+
+    def with_paths(self, answers: Sequence[Forecast | Failed], count: int, seed: int) -> list[Forecast | Failed]:
+        """These answers of ours, each with `count` sample paths of its periods; what overrides moved, moves them too.
+
+        Paths of series that add up do so path by path. Equal seeds give equal paths, whatever else is asked.
+
+        Raises:
+            PathsError: more than can be drawn at once.
+        """
+        drawn = self._paths(answers, count, seed)
+        return [
+            answer
+            if isinstance(answer, Failed) or paths is None
+            else replace(answer, paths=tuple(map(tuple, paths.T.tolist())))
+            for answer, paths in zip(answers, drawn, strict=True)
+        ]
+
+    def totals(
+        self,
+        answers: Sequence[Forecast | Failed],
+        freq: Frequency,
+        levels: Sequence[float] = (80, 95),
+        paths: int | None = None,
+        seed: int = 0,
+    ) -> list[Forecast | Failed]:
+        """These answers of ours in longer periods, as sums: see `models.forecasting.totals.total_of`.
+
+        For what flows, as output does; it is for the asker to know that a sum over time means something. A series whose
+        periods do not make one of `freq`, or whose forecast completes none, comes back as `Failed`.
+
+        Args:
+            paths: how many sample paths of the totals to show.
+
+        Raises:
+            LevelError, PathsError: nothing is answered then.
+        """
+        probabilities = _probabilities(levels)
+        enough = [one for one in answers if isinstance(one, Forecast) and parts_of(one.freq, freq)]
+        size = max((self._drawn_together([one]) * len(one.mean) for one in enough), default=1)
+        count = paths or int(np.clip(_TOTAL_VALUES // size, _FEWEST_PATHS, _MOST_PATHS))
+        drawn = self._paths(answers, count, seed)
+        out: list[Forecast | Failed] = []
+        for answer, found in zip(answers, drawn, strict=True):
+            if isinstance(answer, Failed) or found is None:
+                out.append(answer)
+                continue
+            panel, row = self.panels[answer.freq].panel, self._places[answer.series][1]
+            observed = newest(panel.values, panel.indptr, row, parts_of(answer.freq, freq) or 0)
+            out.append(total_of(answer, found, observed, freq, probabilities, paths))
+        return out
+
+    def _paths(self, answers: Sequence[Forecast | Failed], count: int, seed: int) -> list[Floats | None]:
+        """Paths of each answer, (horizon, count); None for those that failed."""
+        asked = [(i, one) for i, one in enumerate(answers) if isinstance(one, Forecast)]
+        together = max((self._drawn_together([one]) * len(one.mean) for _, one in asked), default=0)
+        if together * count > _MOST_DRAWN:
+            raise PathsError(
+                f"{count:,} paths of all series that add up with these, and so far ahead, are too many to draw at once.",
+                f"Ask for {_MOST_DRAWN // together:,} paths at most, or for a shorter horizon.",
+                pointer="/paths",
+            )
+        out: list[Floats | None] = [None] * len(answers)
+        groups: dict[tuple[Frequency, int], list[tuple[int, Forecast]]] = {}
+        for i, one in asked:
+            groups.setdefault((one.freq, len(one.mean)), []).append((i, one))
+        for (freq, horizon), members in groups.items():
+            rows = np.array([self._places[one.series][1] for _, one in members], dtype=np.int64)
+            found = self.panels[freq].paths(rows, horizon, count, seed)
+            for (i, one), paths in zip(members, found, strict=True):
+                out[i] = paths
+                if one.judgement is not None:
+                    out[i] = paths + (np.array(one.mean) - np.array(one.judgement.statistical_mean))[:, None]
+        return out
+
+    def _drawn_together(self, answers: Sequence[Forecast]) -> int:
+        rows = np.array([self._places[one.series][1] for one in answers], dtype=np.int64)
+        return self.panels[answers[0].freq].drawn_together(rows)
 
     def contradicted(self, override: Override, others: Sequence[Override]) -> tuple[Override, ...] | None:
         """The others that an override contradicts, were it made beside them: None if it can be followed in every period.

@@ -64,6 +64,10 @@ class BacktestRecord:
         return mean_of_present(np.abs(error)) / self.mase_scale
 
 
+def _drawing() -> Memo:
+    return Memo(one_at_a_time=True)
+
+
 @dataclass(frozen=True, slots=True)
 class FittedPanel:
     """One frequency's series, fitted. All arrays have a row a series, in the panel's order.
@@ -96,6 +100,7 @@ class FittedPanel:
     backtest: BacktestRecord
     coherence: Coherence
     _memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
+    _drawn: Memo = field(default_factory=_drawing, init=False, repr=False, compare=False)
 
     def predict(
         self, rows: npt.NDArray[np.int64], horizon: int, probabilities: npt.ArrayLike
@@ -128,7 +133,7 @@ class FittedPanel:
             places = np.flatnonzero(self.structure.tree[rows] == number)
             if number >= 0:
                 key = ("paths", int(number), horizon, count, seed)
-                drawn = self._memo.get(key, partial(self.draw_tree, int(number), horizon, count, seed))
+                drawn = self._drawn.get(key, partial(self.draw_tree, int(number), horizon, count, seed))
                 out[places] = drawn[np.searchsorted(self.structure.members(int(number)), rows[places])]
                 continue
             _, margins, _ = self.predict(rows[places], horizon, GRID)
@@ -139,6 +144,12 @@ class FittedPanel:
                 draws = draw_steps(alone, self._leads(row), np.zeros(1, dtype=np.int64), horizon, count, rng)
                 out[place] = free_paths(draws, Margins(margin[None]), rng)[0]
         return out
+
+    def drawn_together(self, rows: npt.NDArray[np.int64]) -> int:
+        """Series that are drawn at once for the paths of these rows, at most: those of the largest tree, or one."""
+        trees = self.structure.tree[rows]
+        sizes = np.bincount(self.structure.tree[self.structure.tree >= 0], minlength=1)
+        return int(sizes[trees[trees >= 0]].max(initial=1))
 
     def draw_tree(self, number: int, horizon: int, count: int, seed: int, *, midway: bool = False) -> Floats:
         """Paths of all members of a tree, float64 (members, horizon, count), from each one's own next period on.

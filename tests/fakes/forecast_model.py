@@ -72,6 +72,27 @@ class ConstantModel:
             for answer in answers
         ]
 
+    def with_paths(self, answers: Sequence[Forecast | Failed], count: int, seed: int) -> list[Forecast | Failed]:
+        """Path k is the mean plus k plus the seed."""
+        return [
+            one
+            if isinstance(one, Failed)
+            else replace(one, paths=tuple(tuple(v + k + seed for v in one.mean) for k in range(count)))
+            for one in answers
+        ]
+
+    def totals(
+        self,
+        answers: Sequence[Forecast | Failed],
+        freq: Frequency,
+        levels: Sequence[float],
+        paths: int | None,
+        seed: int,
+    ) -> list[Forecast | Failed]:
+        """One total, of all periods."""
+        sums = [one if isinstance(one, Failed) else replace(one, freq=freq, mean=(sum(one.mean),)) for one in answers]
+        return sums if paths is None else self.with_paths(sums, paths, seed)
+
     def contradicted(self, override: Override, others: Sequence[Override]) -> tuple[Override, ...] | None:
         """Two overrides of different series contradict each other, here, if the newer has the value 666."""
         return tuple(one for one in others if one.series != override.series) if 666.0 in override.values else None

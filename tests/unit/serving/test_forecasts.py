@@ -39,6 +39,7 @@ def test_a_forecast_names_its_model_vintage_method_and_whether_it_is_simulated(p
                 "vintage": "2026-01-15T00:00:00Z",
                 "parameters_vintage": "2026-01-15T00:00:00Z",
                 "simulated": True,
+                "paths": None,
             }
         ],
         "failed": [],
@@ -170,3 +171,37 @@ def test_a_number_that_is_not_finite_never_leaves(city: SmallCity) -> None:
         answer = _ask(client, series=["output:500000", "output:500103"]).json()
     assert [one["series"] for one in answer["forecasts"]] == ["output:500103"]
     assert [one["series"] for one in answer["failed"]] == ["output:500000"]
+
+
+def test_paths_come_beside_the_quantiles_as_many_as_were_asked_for(planner: TestClient) -> None:
+    answer = _ask(planner, series=["output:500103"], horizon=2, paths=3, seed=100).json()["forecasts"][0]
+    assert answer["paths"] == [[140.0, 140.0], [141.0, 141.0], [142.0, 142.0]]
+    assert answer["mean"] == [40.0, 40.0]
+
+
+@pytest.mark.parametrize("count", [0, 1001, 2.5, "many"])
+def test_a_number_of_paths_that_is_none_is_refused(planner: TestClient, count: object) -> None:
+    refused = _ask(planner, series=["output:500103"], paths=count)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/paths"
+
+
+def test_more_values_than_an_answer_may_hold_are_refused(planner: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.forecasting.MOST_PATH_VALUES", 100)
+    refused = _ask(planner, series=["output:500103"], horizon=12, paths=9)
+    assert refused.status_code == 422
+    assert refused.json()["type"].endswith(":invalid-paths")
+    assert _ask(planner, series=["output:500103"], horizon=12, paths=8).status_code == 200
+
+
+def test_what_adds_up_is_answered_in_quarters(planner: TestClient) -> None:
+    answer = _ask(planner, series=["output:500103"], horizon=3, aggregate="Q").json()["forecasts"][0]
+    assert (answer["freq"], answer["mean"]) == ("Q", [120.0])
+
+
+def test_what_does_not_add_up_is_not_summed_over_time_and_the_reason_is_said(planner: TestClient) -> None:
+    refused = _ask(planner, series=["us/retail"], aggregate="Y")
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/aggregate"
+    assert "us/retail" in refused.json()["detail"]
+    assert _ask(planner, series=["output:500103"], aggregate="M").status_code == 422
