@@ -9,9 +9,10 @@ from pydantic_core import to_json
 
 from industrial_brain.domain.errors import InputError, PathsError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast
-from industrial_brain.domain.indicators import Aggregation, SeriesInfo
+from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Catalogue, Page
+from models.forecasting.totals import why_not_summed
 from serving.deps import Services
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
@@ -53,7 +54,7 @@ def answer(services: Services, live: LiveModels[ForecastModel], question: Foreca
         outcomes = loaded.model.judged(outcomes, overrides)
     if question.aggregate is not None and outcomes:
         freq = Frequency(question.aggregate)
-        _require_sums(services.catalogue, ids)
+        outcomes = _only_sums(services.catalogue, ids, freq, outcomes)
         outcomes = loaded.model.totals(outcomes, freq, question.levels, _counted(question, outcomes), question.seed)
     elif question.paths is not None and outcomes:
         outcomes = loaded.model.with_paths(outcomes, _counted(question, outcomes) or 0, question.seed)
@@ -108,20 +109,24 @@ def _counted(question: ForecastsIn, outcomes: Sequence[Forecast | Failed]) -> in
     return question.paths
 
 
-def _require_sums(catalogue: Catalogue, ids: Sequence[str]) -> None:
-    """Only what adds up over places is added up over time: a rate's months make no quarter's."""
-    others = [info for info in catalogue.series(ids).values() if info.aggregation is not Aggregation.SUM]
-    if others:
-        first = others[0]
-        kind = {
-            Aggregation.RATIO: "a ratio: ask for its numerator and its denominator",
-            Aggregation.WEIGHTED_MEAN: "a weighted mean: ask for what it is a mean of",
-        }.get(first.aggregation, "not said to add up")
+def _only_sums(
+    catalogue: Catalogue, ids: Sequence[str], freq: Frequency, outcomes: Sequence[Forecast | Failed]
+) -> list[Forecast | Failed]:
+    """The outcomes, those that can't be summed over time failed, unless that is so for all.
+
+    Raises:
+        InputError: none can be summed.
+    """
+    infos = catalogue.series(ids)
+    reasons = [why_not_summed(infos[one.series], freq) if one.series in infos else None for one in outcomes]
+    refused = [reason for reason in reasons if reason is not None]
+    if refused and len(refused) == len(outcomes):
         raise InputError(
-            f"{len(others)} of these series can't be summed over time, such as {first.id}, which is {kind}.",
-            "Ask for series whose `aggregation` is `sum`, or leave `aggregate` out.",
-            pointer="/aggregate",
+            refused[0], "Ask for series whose `aggregation` is `sum`, or leave `aggregate` out.", pointer="/aggregate"
         )
+    return [
+        one if reason is None else Failed(one.series, reason) for one, reason in zip(outcomes, reasons, strict=True)
+    ]
 
 
 def _wanted(services: Services, question: ForecastsIn) -> list[str]:

@@ -35,7 +35,6 @@ from industrial_brain.cli.terminal import (
 from industrial_brain.composition import Brain, Task
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast, Judgement, ModelVersion, Trained
-from industrial_brain.domain.indicators import Aggregation
 from industrial_brain.domain.periods import Frequency
 
 if TYPE_CHECKING:
@@ -189,12 +188,12 @@ def forecast(
     if overrides:
         answers = bundle.judged(answers, wired.overrides.in_force(then or now()))
     if aggregate is not None:
-        for info in known.values():
-            if info.aggregation is not Aggregation.SUM:
-                raise InputError(
-                    f"{info.id} is not said to add up, so its {info.frequency.noun}s are not summed.",
-                    "Leave out --aggregate, or ask for the parts that add up.",
-                )
+        from models.forecasting.totals import why_not_summed  # the bundle has loaded it
+
+        reasons = {name: why_not_summed(info, Frequency(aggregate)) for name, info in known.items()}
+        answers = [
+            Failed(one.series, reason) if (reason := reasons.get(one.series)) is not None else one for one in answers
+        ]
     answers = _with_paths(bundle, answers, level or [80, 95], paths, seed, aggregate)
     if out_file is not None:
         write_paths(out_file, answers)

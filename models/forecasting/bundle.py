@@ -243,27 +243,31 @@ class ForecastBundle:
         """These answers of ours in longer periods, as sums: see `models.forecasting.totals.total_of`.
 
         For what flows, as output does; it is for the asker to know that a sum over time means something. A series whose
-        periods do not make one of `freq`, or whose forecast completes none, comes back as `Failed`.
+        periods are those of `freq` comes back as it is; one whose periods do not make one of `freq`, or whose forecast
+        completes none, comes back as `Failed`.
 
         Args:
-            paths: how many sample paths of the totals to show.
+            paths: how many sample paths of the totals to show. Quantiles are read off no fewer than without.
 
         Raises:
             LevelError, PathsError: nothing is answered then.
         """
         probabilities = _probabilities(levels)
+        summed = [i for i, one in enumerate(answers) if isinstance(one, Forecast) and one.freq is not freq]
+        as_it_is = [i for i, one in enumerate(answers) if isinstance(one, Forecast) and one.freq is freq]
+        out = list(answers)
+        if paths is not None:
+            for i, one in zip(as_it_is, self.with_paths([answers[i] for i in as_it_is], paths, seed), strict=True):
+                out[i] = one
         enough = [one for one in answers if isinstance(one, Forecast) and parts_of(one.freq, freq)]
         size = max((self._drawn_together([one]) * len(one.mean) for one in enough), default=1)
-        count = paths or int(np.clip(_TOTAL_VALUES // size, _FEWEST_PATHS, _MOST_PATHS))
-        drawn = self._paths(answers, count, seed)
-        out: list[Forecast | Failed] = []
-        for answer, found in zip(answers, drawn, strict=True):
-            if isinstance(answer, Failed) or found is None:
-                out.append(answer)
-                continue
-            panel, row = self.panels[answer.freq].panel, self._places[answer.series][1]
-            observed = newest(panel.values, panel.indptr, row, parts_of(answer.freq, freq) or 0)
-            out.append(total_of(answer, found, observed, freq, probabilities, paths))
+        count = max(paths or 0, int(np.clip(_TOTAL_VALUES // size, _FEWEST_PATHS, _MOST_PATHS)))
+        for i, found in zip(summed, self._paths([answers[i] for i in summed], count, seed), strict=True):
+            answer = answers[i]
+            if isinstance(answer, Forecast) and found is not None:
+                panel, row = self.panels[answer.freq].panel, self._places[answer.series][1]
+                observed = newest(panel.values, panel.indptr, row, parts_of(answer.freq, freq) or 0)
+                out[i] = total_of(answer, found, observed, freq, probabilities, paths)
         return out
 
     def _paths(self, answers: Sequence[Forecast | Failed], count: int, seed: int) -> list[Floats | None]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.forecasts import Failed, Forecast, Judgement, quantile_key
+from industrial_brain.domain.indicators import Aggregation, SeriesInfo
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.periods import Frequency, Ordinals
 
@@ -31,6 +32,24 @@ def parts_of(freq: Frequency, total: Frequency) -> int | None:
     (12, None)
     """
     return _MAKE.get((freq, total))
+
+
+#: what to ask for in the place of a total that has no meaning
+_INSTEAD = {
+    Aggregation.RATIO: "a ratio: ask for its numerator and its denominator",
+    Aggregation.WEIGHTED_MEAN: "a weighted mean: ask for what it is a mean of",
+}
+
+
+def why_not_summed(info: SeriesInfo, freq: Frequency) -> str | None:
+    """Why the periods of a series may not be summed to `freq`; None if they may, or are as long already.
+
+    Only what adds up over places is added up over time: a rate's months make no quarter's.
+    """
+    if info.aggregation is Aggregation.SUM or info.frequency is freq:
+        return None
+    what = _INSTEAD.get(info.aggregation, "not said to add up")
+    return f"The {info.frequency.noun}s of {info.id} can't be summed: it is {what}."
 
 
 def total_of(
@@ -58,9 +77,8 @@ def total_of(
     past, skipped = (before, 0) if begins else (np.empty(0), count - known)
     whole = (len(past) + len(answer.mean) - skipped) // count
     if whole < 1:
-        return Failed(
-            answer.series, f"{len(answer.mean)} {answer.freq.noun}s ahead complete no {freq.noun}: ask for more."
-        )
+        noun = f"{answer.freq.noun} ahead completes" if len(answer.mean) == 1 else f"{answer.freq.noun}s ahead complete"
+        return Failed(answer.series, f"{len(answer.mean)} {noun} no {freq.noun}: ask for more.")
 
     def summed(values: npt.ArrayLike, earlier: Floats) -> Floats:
         """(horizon, ...) to (totals, ...)."""

@@ -144,10 +144,26 @@ def test_totals_of_parts_add_up_path_by_path(bundle: ForecastBundle) -> None:
         np.testing.assert_allclose(found[IDS[whole]].mean, np.sum([found[IDS[p]].mean for p in parts], axis=0))
 
 
+def test_few_paths_that_are_shown_do_not_coarsen_the_quantiles(bundle: ForecastBundle) -> None:
+    plain, shown = (bundle.totals(bundle.forecast(["city"], 14), Frequency.QUARTERLY, paths=n)[0] for n in (None, 2))
+    assert isinstance(plain, Forecast)
+    assert isinstance(shown, Forecast)
+    assert shown.quantiles == plain.quantiles
+    assert _array(shown).shape == (2, 5)
+
+
+def test_quarters_asked_for_in_quarters_are_answered_as_they_are() -> None:
+    quarters = Panel.of([50.0 + np.random.default_rng(2).normal(size=60)], freq=Frequency.QUARTERLY)
+    fitted = fit_panels([quarters])
+    (answer,) = fitted.forecast(["0"], 4)
+    assert fitted.totals([answer], Frequency.QUARTERLY) == [answer]
+    assert fitted.totals([answer], Frequency.QUARTERLY, paths=3) == fitted.with_paths([answer], 3, 0)
+
+
 def test_a_forecast_that_completes_no_total_says_how_to_get_one(bundle: ForecastBundle) -> None:
     (answer,) = bundle.totals(bundle.forecast(["city"], 1), Frequency.YEARLY)
     assert isinstance(answer, Failed)
-    assert "complete no year: ask for more" in answer.reason
+    assert "1 month ahead completes no year: ask for more" in answer.reason
     (young,) = bundle.totals(bundle.forecast(["young"], 3), Frequency.YEARLY)
     assert isinstance(young, Failed)  # its year began before its history did
 

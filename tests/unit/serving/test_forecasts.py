@@ -205,3 +205,10 @@ def test_what_does_not_add_up_is_not_summed_over_time_and_the_reason_is_said(pla
     assert refused.json()["errors"][0]["pointer"] == "/aggregate"
     assert "us/retail" in refused.json()["detail"]
     assert _ask(planner, series=["output:500103"], aggregate="M").status_code == 422
+
+
+def test_beside_what_adds_up_what_does_not_fails_alone(planner: TestClient) -> None:
+    answer = _ask(planner, series=["us/retail", "output:500103"], horizon=3, aggregate="Q").json()
+    assert [one["series"] for one in answer["forecasts"]] == ["output:500103"]
+    assert [one["series"] for one in answer["failed"]] == ["us/retail"]
+    assert "not said to add up" in answer["failed"][0]["reason"]
