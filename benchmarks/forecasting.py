@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks.day_ahead import measure_day_ahead, read_day_ahead
 from benchmarks.forecasting_scores import COMPARED, METRICS
 from benchmarks.forecasting_sets import read_sets
+from benchmarks.hierarchies import measure_hierarchy
 from benchmarks.machine import describe_machine, describe_versions
 from benchmarks.methods import Method, brain
 from benchmarks.naive2 import naive2
@@ -69,10 +70,13 @@ def run_forecasting(
         for one in sets:
             if ours is brain:
                 methods = {**methods, OURS: partial(brain, hierarchy=one.hierarchy)}
-            result = measure_set(one, methods, origins or (1 if one.official else DEFAULT_ORIGINS), bar)
+            rolling = origins or (1 if one.official else DEFAULT_ORIGINS)
+            result = measure_set(one, methods, rolling, bar)
             if one.name in daily:
                 rows, notes = measure_day_ahead(daily[one.name], bar)
                 result = replace(result, rows=result.rows + rows, notes=result.notes + notes)
+            if ours is brain and one.hierarchy:
+                result = replace(result, rows=result.rows + measure_hierarchy(one, rolling, bar))
             results.append(result)
             table = replace(
                 table,

@@ -25,6 +25,8 @@ METRICS = MappingProxyType(
         "coverage95": "cov95",
         "wape": "WAPE",
         "incoherence": "incoh",
+        "path_incoherence": "path incoh",
+        "crps_base": "CRPS before",
         "cpu_ms_per_series": "CPU ms",
         "peak_mb": "peak MB",
     }
@@ -33,7 +35,8 @@ METRICS = MappingProxyType(
 #: the metrics of which the ratios to the peers are shown
 COMPARED = ("mase", "owa", "crps", "msis", "cpu_ms_per_series")
 
-_DECILES = tuple(p for p in PROBABILITIES if 0.1 <= p <= 0.9)
+#: the quantiles that CRPS is worked out from
+DECILES = tuple(p for p in PROBABILITIES if 0.1 <= p <= 0.9)
 
 
 def score(
@@ -58,7 +61,7 @@ def set_incoherence(ids: Sequence[str], hierarchy: Hierarchy, answers: Sequence[
 def _score_one(actual: Floats, answer: Answer, naive2: Answer, scale: Floats, rows: Positions) -> dict[str, float]:
     mean, quantiles = answer.mean[rows], answer.quantiles[rows]
     at = {p: quantiles[:, :, i] for i, p in enumerate(PROBABILITIES)}
-    deciles = np.stack([at[p] for p in _DECILES], axis=2)
+    deciles = np.stack([at[p] for p in DECILES], axis=2)
     smape = metrics.mean_over_series(metrics.smape(actual, mean))
     mase = metrics.mean_over_series(metrics.mase(actual, mean, scale))
     return {
@@ -70,7 +73,7 @@ def _score_one(actual: Floats, answer: Answer, naive2: Answer, scale: Floats, ro
             metrics.mean_over_series(metrics.smape(actual, naive2.mean[rows])),
             metrics.mean_over_series(metrics.mase(actual, naive2.mean[rows], scale)),
         ),
-        "crps": metrics.mean_over_series(metrics.crps(actual, deciles, _DECILES, scale)),
+        "crps": metrics.mean_over_series(metrics.crps(actual, deciles, DECILES, scale)),
         "msis": metrics.mean_over_series(metrics.msis(actual, at[0.025], at[0.975], scale)),
         "coverage80": metrics.coverage(actual, at[0.1], at[0.9]),
         "coverage95": metrics.coverage(actual, at[0.025], at[0.975]),

@@ -14,6 +14,7 @@ from industrial_brain.domain.protocols import Progress
 
 if TYPE_CHECKING:
     from benchmarks.forecasting_sets import Hierarchy
+    from models.forecasting.bundle import ForecastBundle
     from training.fit import FittedPartition
     from training.plan import Partition
 
@@ -52,16 +53,10 @@ class Method(Protocol):
 def brain(panel: Panel, horizon: int, progress: Progress, hierarchy: Hierarchy | None = None) -> Answer:
     """The shipped pipeline, backtest, calibration and reconciliation included, in one process: no Ray, no store, no
     registry. Of a hierarchy, it is told what adds up; that it does is no news to a user of one."""
-    from models.forecasting.hierarchy import Structure
-    from training.pipeline import fit_panels, outcomes_of  # not loaded by the processes that measure the peers
+    from training.pipeline import outcomes_of  # not loaded by the processes that measure the peers
 
     row = {name: i for i, name in enumerate(panel.ids)}
-    bundle = fit_panels(
-        [panel],
-        horizons={panel.freq: horizon},
-        executor=_Watched(len(panel), progress),
-        structures={panel.freq: Structure.of(_identities(row, hierarchy), len(panel))} if hierarchy else None,
-    )
+    bundle = fitted_bundle(panel, horizon, progress, hierarchy)
     mean, quantiles = bundle.predict(panel.ids, horizon, PROBABILITIES)
     refused: dict[int, str] = {}
     fallbacks: dict[int, str] = {}
@@ -71,6 +66,20 @@ def brain(panel: Panel, horizon: int, progress: Progress, hierarchy: Hierarchy |
         elif outcome.fallback:
             fallbacks[row[outcome.series]] = outcome.method
     return Answer(mean, quantiles, refused, fallbacks)
+
+
+def fitted_bundle(panel: Panel, horizon: int, progress: Progress, hierarchy: Hierarchy | None = None) -> ForecastBundle:
+    """The version that `brain` asks."""
+    from models.forecasting.hierarchy import Structure
+    from training.pipeline import fit_panels  # as above
+
+    row = {name: i for i, name in enumerate(panel.ids)}
+    return fit_panels(
+        [panel],
+        horizons={panel.freq: horizon},
+        executor=_Watched(len(panel), progress),
+        structures={panel.freq: Structure.of(_identities(row, hierarchy), len(panel))} if hierarchy else None,
+    )
 
 
 def _identities(row: Mapping[str, int], hierarchy: Hierarchy) -> list[tuple[int, list[int]]]:

@@ -182,6 +182,7 @@ def _record(forecast: Forecast, model: Mapping[str, object]) -> dict[str, object
         "parameters_vintage": forecast.parameters_vintage,
         "simulated": forecast.simulated,
         "paths": forecast.paths,
+        "coverage": forecast.coverage,
     }
 
 

@@ -323,6 +323,10 @@ class ForecastOut(Out):
     )
     simulated: bool
     paths: list[list[float]] | None = Field(description="Sample paths, a value a period each; null unless asked for.")
+    coverage: dict[str, list[float | None]] = Field(
+        description="Level to the percent of actuals that such intervals held in the backtest, at each lead; null where not "
+        "measured. Over the frequency's real series, or its simulated ones."
+    )
 
 
 class FailedOut(Out):

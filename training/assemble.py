@@ -11,9 +11,11 @@ import numpy as np
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Floats, Panel, concatenate
 from industrial_brain.domain.periods import Frequency
+from models.forecasting.adaptation import Adaptation
 from models.forecasting.bundle import ForecastBundle
 from models.forecasting.calibration import GRID, calibrate
 from models.forecasting.coherence import Coherence
+from models.forecasting.coverage import Coverage
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure
 from models.forecasting.state import join
@@ -56,8 +58,10 @@ def assemble(
         usable = (fitted.failure == "") & (panel.last >= panel.last.max() - freq.default_horizon)
         structure = (structures or {}).get(freq) or find_structure(panel, infos, parents or {}, usable)
         error, coherence = reconciled_errors(panel, fitted, structure)
-        panels[freq] = with_coherent_laws(_fitted_panel(panel, fitted, infos, structure, coherence, error))
-        scores.append(score_series(panels[freq], fitted, error))
+        calibrated = _fitted_panel(panel, fitted, infos, structure, coherence, error)
+        scored, coverage = score_series(calibrated, fitted, error)
+        scores.append(scored)
+        panels[freq] = with_coherent_laws(replace(calibrated, coverage=coverage))
     return ForecastBundle(vintage, panels, provenance), scores
 
 
@@ -81,6 +85,8 @@ def _fitted_panel(
         model=fitted.model,
         structure=structure,
         coherence=coherence,
+        adaptation=Adaptation.none(error.shape[2]),
+        coverage=Coverage.none(error.shape[2]),
         real=real,
         simulated_law=simulated_law,
         width=width,

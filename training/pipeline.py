@@ -21,6 +21,7 @@ from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Progress, Registry, no_progress
+from models.forecasting.adapting import continued
 from models.forecasting.bundle import ForecastBundle
 from models.forecasting.hierarchy import Structure
 from models.forecasting.state import Array
@@ -123,7 +124,9 @@ def train_forecasting(
 
     current = registry.current()
     historical = current is not None and vintage < current.vintage
-    verdict = judge(bundle, None if historical else readable_bundle(registry, current))
+    champion = None if historical else readable_bundle(registry, current)
+    bundle = with_widths_of(champion, bundle)
+    verdict = judge(bundle, champion)
     status = "refused" if not verdict.passed else "historical" if historical else "candidate"
     tags = {"refused_because": verdict.reason} if not verdict.passed else {}
     version = _register(registry, bundle, metrics, outcomes, verdict, status, tags_of(provenance, vintage) | tags)
@@ -136,6 +139,17 @@ def train_forecasting(
     checkpoints.forget([partition.spec.key for partition in partitions])
     registered = next(v for v in registry.history() if v.version == version.version)
     return TrainingReport(registered, verdict, metrics, outcomes, len(partitions), resumed)
+
+
+def with_widths_of(champion: ForecastBundle | None, bundle: ForecastBundle) -> ForecastBundle:
+    """The new bundle with intervals that go on adapting from where the champion's have got to."""
+    if champion is None:
+        return bundle
+    panels = {
+        freq: continued(champion.panels[freq], fresh) if freq in champion.panels else fresh
+        for freq, fresh in bundle.panels.items()
+    }
+    return replace(bundle, panels=panels)
 
 
 def data_fingerprint(partitions: Sequence[Partition]) -> str:

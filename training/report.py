@@ -13,6 +13,7 @@ from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.panel import Floats
 from models.catalogue import NAIVE
 from models.forecasting.calibration import calibrate
+from models.forecasting.coverage import CENTRAL, Coverage
 from models.forecasting.fitted_panel import FittedPanel
 from training.fit import FittedPartition
 
@@ -28,7 +29,7 @@ class SeriesScores:
         ids: n names.
         mase, smape: means over the origins, each forecast as older origins had weighed.
         naive_mase: the seasonal naive's, over the same origins.
-        coverage: level -> share of the newest origin's actuals inside the interval that older origins had calibrated.
+        coverage: level -> share of the actuals inside the interval that older origins had calibrated, at all but the first.
     """
 
     ids: tuple[str, ...]
@@ -38,22 +39,49 @@ class SeriesScores:
     coverage: Mapping[int, Floats]
 
 
-def score_series(panel: FittedPanel, fitted: FittedPartition, error: Floats) -> SeriesScores:
-    """Scores of a frequency's joined partitions, whose reconciled errors are `error`, float64 (n, origins, horizon)."""
+def score_series(panel: FittedPanel, fitted: FittedPartition, error: Floats) -> tuple[SeriesScores, Coverage]:
+    """Scores of a frequency's joined partitions, whose reconciled errors are `error`, float64 (n, origins, horizon), and what
+    its intervals held."""
     record = panel.backtest
     naive = np.broadcast_to(np.array([float(name == NAIVE) for name in record.members]), record.weights[:, :-1].shape)
     mase = mean_of_present(np.abs(error)) / record.mase_scale
     size = np.abs(fitted.actual) + np.abs(fitted.actual - error)
     ratio = np.divide(2.0 * np.abs(error), size, out=np.zeros(error.shape), where=size > 0.0)
     ratio[np.isnan(error)] = np.nan
-    standardised = standardise(error, fitted.own_scale)
-    return SeriesScores(
+    coverage, own = measured_coverage(standardise(error, fitted.own_scale), panel.simulated)
+    scores = SeriesScores(
         panel.panel.ids,
         mean_of_present(mase),
         mean_of_present(100.0 * mean_of_present(ratio)),
         mean_of_present(np.where(np.isfinite(mase), record.mase(naive), np.nan)),
-        {level: _coverage(standardised, panel.simulated, level) for level in LEVELS},
+        own,
     )
+    return scores, coverage
+
+
+def measured_coverage(standardised: Floats, simulated: npt.NDArray[np.bool_]) -> tuple[Coverage, dict[int, Floats]]:
+    """What intervals held at each origin but the first, learnt from the older ones; and of `LEVELS`, each series' share.
+
+    One origin is one shock that many series share, so one more origin tells more than many more series. Where older origins
+    left no error to learn from, nothing is measured.
+    """
+    n, origins, horizon = standardised.shape
+    coverage = Coverage.none(horizon)
+    held = {level: np.full((n, origins, horizon), np.nan) for level in LEVELS}
+    for kind, rows in enumerate((np.flatnonzero(~simulated), np.flatnonzero(simulated))):  # each by its own kind
+        for k in range(1, origins):
+            law, width = calibrate(standardised[rows, :k])
+            if law.errors == 0:
+                continue
+            own = standardised[rows, k] / width[:, None]
+            known = np.isfinite(own)
+            tails = np.array([(1.0 - level / 100.0) / 2.0 for level in CENTRAL])
+            low, high = law.at(tails, horizon), law.at(1.0 - tails, horizon)
+            inside = (own[:, :, None] >= low) & (own[:, :, None] <= high)
+            coverage = coverage.with_actuals(kind, inside, known)
+            for level in LEVELS:
+                held[level][rows, k] = np.where(known, inside[:, :, CENTRAL.index(level)], np.nan)
+    return coverage, {level: mean_of_present(found.reshape(n, -1)) for level, found in held.items()}
 
 
 def standardise(error: Floats, scale: Floats) -> Floats:
@@ -98,15 +126,3 @@ def slices_of(info: SeriesInfo) -> list[str]:
     if info.sector is not None:
         keys.append(f"sector.{info.sector}")
     return keys
-
-
-def _coverage(standardised: Floats, simulated: npt.NDArray[np.bool_], level: int) -> Floats:
-    newest, older = standardised[:, -1], standardised[:, :-1]
-    tail = (1.0 - level / 100.0) / 2.0
-    inside = np.full(newest.shape, np.nan)
-    for rows in (simulated, ~simulated):  # each is calibrated by its own kind
-        learnt, width = calibrate(older[rows])
-        low, high = learnt.at([tail, 1.0 - tail], newest.shape[1]).T
-        own = newest[rows] / width[:, None]
-        inside[rows] = np.where(np.isfinite(own), (own >= low) & (own <= high), np.nan)
-    return mean_of_present(inside)

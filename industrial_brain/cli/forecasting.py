@@ -296,6 +296,14 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion 
     trained = answer.parameters_vintage
     since = f" (trained on what was known at {written(trained)})" if trained and trained != answer.vintage else ""
     out.print(f"By {by}; {model}, on what was known at {written(answer.vintage)}{since}.", soft_wrap=True)
+    measured = {level: [v for v in values if v is not None] for level, values in answer.coverage.items()}
+    held_by_level = [f"{level}% intervals held {sum(v) / len(v):.1f}%" for level, v in measured.items() if v]
+    if held_by_level:
+        kind = "simulated" if answer.simulated else "real"
+        out.print(
+            f"In the backtest, {' and '.join(held_by_level)} of what came, over all {kind} series by the {answer.freq.noun}.",
+            soft_wrap=True,
+        )
     if answer.judgement is not None:
         for held in answer.judgement.held_by:
             out.print(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from industrial_brain.cli.terminal import brain, err, out, standing, table, written
 from industrial_brain.composition import Task
-from industrial_brain.domain.errors import GateRefusedError, StateError, UnknownIdError
+from industrial_brain.domain.errors import BundleError, GateRefusedError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import ModelVersion
+
+if TYPE_CHECKING:
+    from models.forecasting.bundle import ForecastBundle
 
 TaskOption = Annotated[Task, typer.Option(help="Whose versions: of all series, or of the nowcasts.")]
 
@@ -27,7 +30,8 @@ def models(
     task: TaskOption = Task.SERIES,
 ) -> None:
     """List the versions, or show one with everything that its run recorded."""
-    history = brain().versions_of(task).history()
+    wired = brain()
+    history = wired.versions_of(task).history()
     if version is None:
         if not history:
             err.print(f"No version yet. Run `brain train forecasting{_flag(task)}`.")
@@ -62,6 +66,29 @@ def models(
     for key, value in sorted({**found.tags, **{k: f"{v:.4g}" for k, v in found.metrics.items()}}.items()):
         facts.add_row(key, str(value))
     out.print(facts)
+    if task is Task.SERIES:
+        try:
+            out.print(_coverage(wired.bundle(found)))
+        except BundleError as error:  # the facts above are the registry's, and stand without it
+            err.print(f"What its intervals held can't be read: {error}")
+
+
+def _coverage(bundle: ForecastBundle) -> Table:
+    """What intervals held in the backtest, by frequency, kind of data and lead: the first, the middle and the last."""
+    places = ("first", "middle", "last")
+    headings = [f"{level}% at the {place} lead#" for level in (80, 95) for place in places]
+    shown = table("frequency", "data", "leads#", *headings, title="Of what came, intervals held")
+    for freq, fitted in bundle.panels.items():
+        for simulated in (False, True):
+            cells = []
+            for level in (80, 95):
+                percent = fitted.coverage.percent(level, simulated=simulated)
+                if percent is not None:
+                    last = len(percent) - 1
+                    cells += [f"{percent[i]:.1f}" if percent[i] >= 0.0 else "-" for i in (0, last // 2, last)]
+            if (fitted.simulated == simulated).any():
+                shown.add_row(str(freq), "simulated" if simulated else "real", str(last + 1), *cells)
+    return shown
 
 
 def promote(

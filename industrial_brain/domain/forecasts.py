@@ -79,6 +79,8 @@ class Forecast:
         judgement: what overrides did; None where none did anything. Means and quantiles hold it already.
         parameters_vintage: the moment up to which data was known when the model was trained; None where it is not a version's.
         paths: sample paths, one value a period each, where they were asked for.
+        coverage: level -> percent of the actuals that such intervals held in the backtest, at each lead; over the frequency's
+            real series, or its simulated ones. None at a lead where that was not measured; no entry for a level that was not.
     """
 
     series: str
@@ -97,6 +99,7 @@ class Forecast:
     judgement: Judgement | None = None
     parameters_vintage: dt.datetime | None = None
     paths: tuple[tuple[float, ...], ...] | None = None
+    coverage: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -30,9 +30,12 @@ from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from models.catalogue import forecaster
+from models.forecasting.adaptation import Adaptation
+from models.forecasting.adapting import adapted
 from models.forecasting.calibration import Calibration
 from models.forecasting.coherence import Coherence
 from models.forecasting.combination import Combination
+from models.forecasting.coverage import Coverage
 from models.forecasting.explanation import explain
 from models.forecasting.fitted_panel import BacktestRecord, FittedPanel
 from models.forecasting.hierarchy import Structure
@@ -67,10 +70,6 @@ _DAMAGE = (
 )
 
 
-def _as_it_is(fitted: FittedPanel, updated: FittedPanel) -> FittedPanel:
-    return updated
-
-
 @dataclass(frozen=True, slots=True)
 class ForecastBundle:
     """All series of one version. Immutable, and safe to share between threads.
@@ -86,6 +85,7 @@ class ForecastBundle:
     panels: Mapping[Frequency, FittedPanel]
     provenance: Mapping[str, str] = field(default_factory=dict)
     trained_on: dt.datetime | None = None
+    _as_trained: Mapping[Frequency, FittedPanel] | None = field(default=None, repr=False, compare=False)
     _places: Mapping[str, tuple[Frequency, int]] = field(init=False, repr=False, compare=False)
     _shifts: dict[tuple[Override, ...], Mapping[Frequency, Shifts]] = field(
         default_factory=dict, init=False, repr=False, compare=False
@@ -104,35 +104,31 @@ class ForecastBundle:
         """The moment up to which data was known when parameters, weights and calibration were estimated."""
         return self.trained_on or self.vintage
 
-    def updated(
-        self,
-        panels: Iterable[Panel],
-        vintage: dt.datetime,
-        recalibrate: Callable[[FittedPanel, FittedPanel], FittedPanel] = _as_it_is,
-    ) -> Self:
-        """This bundle after newer observations (itself, without any): states have seen them, nothing is estimated anew.
+    def updated(self, panels: Iterable[Panel], vintage: dt.datetime) -> Self:
+        """This bundle after newer observations (itself, without any): states have seen them, and widths have followed what
+        intervals missed; nothing is estimated anew.
 
-        Series that it does not know stay unknown, and series that could not be fitted stay so. See `updating.updated_panel`.
+        Series that it does not know stay unknown, and series that could not be fitted stay so. See `updating.updated_panel`
+        and `adapting.adapted`.
 
         Args:
             panels: whole histories as they were known at `vintage`.
             vintage: not before this bundle's own, or states would unlearn what they know.
-            recalibrate: given a panel as it was fitted and as it is updated, may change the updated one's calibration.
 
         Raises:
             ValueError: `vintage` is older than the bundle's.
         """
         if vintage < self.vintage:
             raise ValueError(f"a bundle of {self.vintage} can't go back to {vintage}")
-        fitted = dict(self.panels)
+        fitted, trained = dict(self.panels), self._as_trained or self.panels
         for panel in panels:
             before = fitted.get(panel.freq)
             if before is not None:
                 after = updated_panel(before, panel)
-                fitted[panel.freq] = before if after is before else recalibrate(before, after)
+                fitted[panel.freq] = before if after is before else adapted(trained[panel.freq], after)
         if all(fitted[freq] is panel for freq, panel in self.panels.items()):
             return self  # so its vintage stays: there is nothing newer that it has seen
-        return replace(self, panels=fitted, vintage=vintage, trained_on=self.parameters_vintage)
+        return replace(self, panels=fitted, vintage=vintage, trained_on=self.parameters_vintage, _as_trained=trained)
 
     def __contains__(self, series: object) -> bool:
         return series in self._places
@@ -201,7 +197,7 @@ class ForecastBundle:
             reconciled = (fitted.lags(rows) < steps).tolist()
             for i, row, m, q, delta, moved in zip(positions, rows, *tables, reconciled, strict=True):
                 answers[asked[i]] = self._answer(
-                    freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta if moved else None
+                    freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta if moved else None, levels
                 )
         return [answers[i] for i in range(len(series))]
 
@@ -331,6 +327,7 @@ class ForecastBundle:
         mean: list[float],
         quantiles: dict[str, tuple[float, ...]],
         delta: list[float] | None,
+        levels: Sequence[float],
     ) -> Forecast | Failed:
         fitted = self.panels[freq]
         name = fitted.panel.ids[row]
@@ -355,6 +352,7 @@ class ForecastBundle:
                 if weight > 0.0
             },
             reconciliation_delta=None if delta is None else tuple(delta),
+            coverage=_measured(fitted.coverage, levels, len(mean), simulated=bool(fitted.simulated[row])),
         )
 
     def _by_frequency(
@@ -444,6 +442,19 @@ def _probabilities(levels: Sequence[float]) -> list[float]:
     return sorted(tails | {0.5} | {round(1.0 - tail, 6) for tail in tails})
 
 
+def _measured(
+    coverage: Coverage, levels: Sequence[float], horizon: int, *, simulated: bool
+) -> dict[str, tuple[float | None, ...]]:
+    """Percent by level and lead; None at leads that were not measured."""
+    found = {}
+    for level in levels:
+        percent = coverage.percent(level, simulated=simulated)
+        if percent is not None:
+            known = [None if np.isnan(v) else round(float(v), 1) for v in percent[:horizon]]
+            found[f"{level:g}"] = tuple(known + [None] * (horizon - len(known)))
+    return found
+
+
 def _horizon_error(freq: Frequency, horizon: int | None) -> HorizonError | None:
     if horizon is None or 1 <= horizon <= freq.longest_horizon:
         return None
@@ -476,6 +487,8 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
         "simulated_law/errors": np.array(fitted.simulated_law.errors),
         "simulated_law/leads": fitted.simulated_law.leads,
         **{f"coherence/{name}": array for name, array in fitted.coherence.arrays().items()},
+        **{f"adaptation/{name}": array for name, array in fitted.adaptation.arrays().items()},
+        **{f"coverage/{name}": array for name, array in fitted.coverage.arrays().items()},
         "backtest/origins": record.origins,
         "backtest/error": record.error,
         "backtest/mase_scale": record.mase_scale,
@@ -488,7 +501,7 @@ def _to_arrays(fitted: FittedPanel) -> dict[str, Array]:
 
 def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str, Array]) -> FittedPanel:
     unfitted = Combination({name: forecaster(name) for name in facts["members"]}, weights=np.empty((0, 0)))
-    model = {name.removeprefix("model/"): archive[name] for name in archive if name.startswith("model/")}
+    model = _under("model/", archive)
     return FittedPanel(
         panel=Panel(
             ids=tuple(archive["panel/ids"].tolist()),
@@ -502,9 +515,9 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
         ),
         model=unfitted.with_arrays(model),
         structure=Structure(**{name: archive[f"structure/{name}"] for name in _STRUCTURE_FIELDS}),
-        coherence=Coherence.from_arrays(
-            {name.removeprefix("coherence/"): archive[name] for name in archive if name.startswith("coherence/")}
-        ),
+        coherence=Coherence.from_arrays(_under("coherence/", archive)),
+        adaptation=Adaptation.from_arrays(_under("adaptation/", archive)),
+        coverage=Coverage.from_arrays(_under("coverage/", archive)),
         real=_calibration(archive, "real"),
         simulated_law=_calibration(archive, "simulated_law"),
         backtest=BacktestRecord(
@@ -517,6 +530,11 @@ def _from_arrays(freq: Frequency, facts: Mapping[str, Any], archive: Mapping[str
         ),
         **{name: archive[name] for name in _TEXT_FIELDS + _FLAG_FIELDS + _NUMBER_FIELDS},
     )
+
+
+def _under(prefix: str, archive: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays whose names begin so, without the beginning."""
+    return {name.removeprefix(prefix): archive[name] for name in archive if name.startswith(prefix)}
 
 
 _CALENDAR_FIELDS = ("holidays", "workdays", "festivals")

@@ -24,9 +24,11 @@ from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t as student
 
 from features.present import mean_of_present
 from industrial_brain.domain.panel import Floats
+from models.forecasting.state import SHORTEST_HISTORY
 
 #: probabilities at which quantiles are kept; between them they are interpolated
 GRID: Floats = np.array([0.005, 0.01, 0.025, 0.05, *np.arange(0.1, 0.91, 0.05), 0.95, 0.975, 0.99, 0.995])
@@ -72,7 +74,7 @@ class Calibration:
 
     Attributes:
         quantiles: float64 (horizons, len(GRID)), rising along the second axis; later horizons use the last row.
-        errors: how many backtest errors they rest on; 0 means that they are the normal law's.
+        errors: how many backtest errors they rest on; 0 means that they are Student's law's.
         leads: float64 (horizon, horizon), correlation of a series' error at one lead with its error at another.
     """
 
@@ -86,10 +88,14 @@ class Calibration:
         return np.stack([np.interp(np.asarray(probabilities), GRID, self.quantiles[row]) for row in rows])
 
 
-def normal_calibration() -> Calibration:
-    """The normal law: for want of backtest errors."""
+def untried_calibration() -> Calibration:
+    """Student's law: for want of backtest errors.
+
+    Histories that are too short for a backtest leave little to estimate a spread from, so the normal law would promise too
+    much. The degrees of freedom are what a level, a slope and a spread leave of the shortest history that is fitted.
+    """
     return Calibration(
-        quantiles=np.array([[NormalDist().inv_cdf(p) for p in GRID]]),
+        quantiles=np.asarray(student.ppf(GRID, SHORTEST_HISTORY - 3))[None, :],
         errors=0,
         leads=_lead_correlation(np.empty((0, 1))),
     )
@@ -141,7 +147,7 @@ def calibrate(errors: Floats) -> tuple[Calibration, Floats]:
 def _of_few(errors: Floats, origins: int) -> Calibration:
     """A normal law whose size follows the errors, as far as so few origins can be trusted: an origin is one shock."""
     if origins == 0:
-        return normal_calibration()
+        return untried_calibration()
     usual = np.sqrt(2.0 / np.pi)  # mean absolute error of a standard normal
     size = float(mean_of_present(np.abs(errors).ravel())) / usual
     log = np.clip(np.log(max(size, 1e-9)), -2.0 * _FARTHEST, 2.0 * _FARTHEST) * origins / (origins + _FEW_PRIOR)

@@ -15,9 +15,11 @@ from features.present import mean_of_present
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Distribution
+from models.forecasting.adaptation import Adaptation
 from models.forecasting.calibration import GRID, Calibration
 from models.forecasting.coherence import Coherence
 from models.forecasting.combination import Combination
+from models.forecasting.coverage import Coverage
 from models.forecasting.hierarchy import Structure, Tree
 from models.forecasting.memo import Memo
 from models.forecasting.paths import Margins, draw_steps, free_paths, interpolate, tree_paths
@@ -28,6 +30,9 @@ EXACT = 1e-9
 
 #: more than what single precision leaves of a number
 _SINGLE = 1e-6
+
+#: place of the median in `GRID`
+_MEDIAN = int(np.argmin(np.abs(GRID - 0.5)))
 
 Texts = npt.NDArray[np.str_]
 
@@ -79,6 +84,8 @@ class FittedPanel:
         real, simulated_law: standardised quantiles learnt from the frequency's real series, and from its simulated ones: what
             a simulator gets wrong says nothing of real data.
         width: float64 (n,), what a series' scale is multiplied with before its law is, by its own errors.
+        adaptation: what laws are widened with about their median, by what intervals missed since they were learnt.
+        coverage: what intervals held in the backtest.
         method, fallback, notes, failure: what is said of each series; empty text for none, notes one a line.
         unit: UCUM. nonnegative: a value below zero is impossible or has never been seen. simulated: from a simulator.
         backtest: for the gate.
@@ -99,6 +106,8 @@ class FittedPanel:
     simulated: npt.NDArray[np.bool_]
     backtest: BacktestRecord
     coherence: Coherence
+    adaptation: Adaptation
+    coverage: Coverage
     _memo: Memo = field(default_factory=Memo, init=False, repr=False, compare=False)
     _drawn: Memo = field(default_factory=_drawing, init=False, repr=False, compare=False)
 
@@ -188,13 +197,16 @@ class FittedPanel:
         return np.divide(found, scale, out=self._laws(rows, horizon), where=scale > 0.0)
 
     def _laws(self, rows: npt.NDArray[np.int64], horizon: int) -> Floats:
-        """Standardised quantiles at `GRID`, float64 (rows, horizon, len(GRID)): the pool's, or what paths left of them."""
+        """Standardised quantiles at `GRID`, float64 (rows, horizon, len(GRID)): the pool's, or what paths left of them, as wide
+        as what was missed since has made them."""
         steps = np.arange(horizon)
         pools = [law.quantiles[np.minimum(steps, len(law.quantiles) - 1)] for law in (self.real, self.simulated_law)]
         out = np.stack(pools)[self.simulated[rows].astype(np.int64)]
         laws, own = self.coherence.laws, self.coherence.own_law[rows]
         out[own >= 0] = laws[own[own >= 0]][:, np.minimum(steps, laws.shape[1] - 1)]
-        return out
+        median = out[:, :, [_MEDIAN]]
+        widened: Floats = median + self.adaptation.widths(self.simulated[rows], horizon)[:, :, None] * (out - median)
+        return widened
 
     def _leads(self, row: int) -> Floats:
         return self.simulated_law.leads if self.simulated[row] else self.real.leads

@@ -106,6 +106,7 @@ def total_of(
         judgement=None
         if judgement is None
         else Judgement(_tuple(summed(judgement.statistical_mean, past)), judgement.held_by, judgement.moved_by),
+        coverage={},  # of the parts, not of totals
         paths=None if shown is None else tuple(_tuple(path) for path in totals.T[:shown]),
     )
 

@@ -145,6 +145,7 @@ class ConstantModel:
             vintage=self.vintage,
             parameters_vintage=self._trained_on,
             simulated=True,
+            coverage={f"{level:g}": (float(level), *[None] * (periods - 1)) for level in levels},
         )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from industrial_brain.domain.panel import Floats
-from models.forecasting.calibration import GRID, TOO_FEW, Calibration, calibrate, normal_calibration
+from models.forecasting.calibration import GRID, TOO_FEW, Calibration, calibrate, untried_calibration
 
 
 def _inside(law: Calibration, width: Floats, errors: Floats, level: float) -> float:
@@ -73,10 +73,11 @@ def test_origins_that_differ_widen_the_tails() -> None:
     assert uneven.at([0.975], 1) > 1.2 * even.at([0.975], 1)
 
 
-def test_no_errors_leave_the_normal_law_and_say_so() -> None:
+def test_no_errors_leave_a_law_wider_than_the_normal_one_and_say_so() -> None:
+    """A spread that was estimated from six values less level, slope and spread: Student's law with three degrees of freedom."""
     law, width = calibrate(np.full((5, 3, 2), np.nan))
     assert law.errors == 0
-    np.testing.assert_allclose(law.at([0.975], 1), [[1.96]], atol=1e-2)
+    np.testing.assert_allclose(law.at([0.9, 0.975], 1), [[1.6377, 3.1824]], atol=1e-3)
     np.testing.assert_array_equal(width, 1.0)
 
 
@@ -119,4 +120,4 @@ def test_quantiles_never_cross_and_stay_on_the_grid_beyond_its_ends() -> None:
 def test_horizons_beyond_the_backtest_use_its_last() -> None:
     law, _ = calibrate(np.random.default_rng(11).normal(size=(1000, 3, 3)))
     np.testing.assert_array_equal(law.at([0.9], 9)[8], law.at([0.9], 3)[2])
-    assert normal_calibration().at([0.9], 5).shape == (5, 1)
+    assert untried_calibration().at([0.9], 5).shape == (5, 1)

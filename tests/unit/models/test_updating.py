@@ -12,7 +12,6 @@ import pytest
 from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.panel import Panel
 from models.forecasting.bundle import ForecastBundle
-from models.forecasting.fitted_panel import FittedPanel
 from tests.panels import seasonal_panel, walk_panel
 from training.pipeline import fit_panels
 
@@ -146,16 +145,6 @@ def test_what_lies_before_the_first_fitted_period_waits_for_the_next_training(
 def test_a_bundle_never_goes_back(bundle: ForecastBundle, panel: Panel) -> None:
     with pytest.raises(ValueError, match="can't go back"):
         bundle.updated([panel], bundle.vintage - DAY)
-
-
-def test_calibration_may_be_carried_on_by_whoever_knows_how(bundle: ForecastBundle, panel: Panel) -> None:
-    def wider(fitted: FittedPanel, updated: FittedPanel) -> FittedPanel:
-        return replace(updated, real=replace(updated.real, quantiles=2.0 * updated.real.quantiles))
-
-    usual = _one(bundle.updated([panel], bundle.vintage + DAY), "0")
-    wide = _one(bundle.updated([panel], bundle.vintage + DAY, wider), "0")
-    assert wide.mean == usual.mean
-    assert wide.quantiles["0.975"][0] > usual.quantiles["0.975"][0]
 
 
 def test_an_updated_bundle_is_written_and_read_with_both_its_vintages(

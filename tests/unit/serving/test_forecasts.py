@@ -40,6 +40,7 @@ def test_a_forecast_names_its_model_vintage_method_and_whether_it_is_simulated(p
                 "parameters_vintage": "2026-01-15T00:00:00Z",
                 "simulated": True,
                 "paths": None,
+                "coverage": {"80": [80.0, None]},
             }
         ],
         "failed": [],
