@@ -130,7 +130,7 @@ class Brain:
     @cached_property
     def registry(self) -> Registry:
         """Versions of the forecasting task."""
-        return self._registry_of(FORECASTING, ())
+        return self._registry_of(FORECASTING, ("xgboost",))
 
     @cached_property
     def nowcast_registry(self) -> Registry:

@@ -13,6 +13,7 @@ from models.forecasting.deseasonalised import Deseasonalised
 from models.forecasting.double_seasonal import DoubleSeasonal
 from models.forecasting.drift import Drift
 from models.forecasting.dynamic_regression import DynamicRegression
+from models.forecasting.global_trees import GlobalTrees
 from models.forecasting.harmonic_regression import CYCLES, HarmonicRegression
 from models.forecasting.holt_winters import HoltWinters
 from models.forecasting.intermittent import TSB, CrostonSBA
@@ -36,6 +37,7 @@ FORECASTERS: Mapping[str, ArrayForecaster] = MappingProxyType(
         "regression": DynamicRegression(),
         "harmonic_regression": HarmonicRegression(),
         "log_harmonic_regression": Logged(HarmonicRegression()),
+        "global_trees": GlobalTrees(),
         "croston_sba": CrostonSBA(),
         "tsb": TSB(),
         "drift": Deseasonalised(Drift()),
@@ -60,7 +62,13 @@ ONE_SEASON = ("theta", "damped_trend", "holt_winters", "seasonal_naive")
 COSTLY = ("theta", "damped_trend", "holt_winters", "double_seasonal")
 
 #: members whose parameters lean on the series that are fitted beside one
-POOLED = ("autoregression", "log_autoregression", "seasonal_autoregression", "log_seasonal_autoregression")
+POOLED = (
+    "autoregression",
+    "log_autoregression",
+    "seasonal_autoregression",
+    "log_seasonal_autoregression",
+    "global_trees",
+)
 
 #: members that need a season
 SEASONAL = ("holt_winters", "seasonal_autoregression", "log_seasonal_autoregression", "double_seasonal")

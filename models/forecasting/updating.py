@@ -110,7 +110,7 @@ def _placed(whole: dict[str, Array], rows: Rows, parts: dict[str, Array]) -> dic
     """The arrays of all series, with those of some rows in their place; what has no row a series stays as it is."""
     placed = dict(whole)
     for name, part in parts.items():
-        if len(part) == len(rows):
+        if len(part) == len(rows) and len(whole[name]) == len(whole["weights"]):
             placed[name] = whole[name].copy()
             placed[name][rows] = part
     return placed

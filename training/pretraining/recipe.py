@@ -55,6 +55,7 @@ class Unseen:
         after: of weights with it, over those of the rule.
         spared: share of the costly members' fits that need not be made.
         sparing: of weights with the evidence of the others alone, over those of the rule.
+        error: of these weights, in units of the MASE scale: what learners of other members can be compared by.
     """
 
     source: str
@@ -63,6 +64,7 @@ class Unseen:
     after: float
     spared: float
     sparing: float
+    error: float
 
 
 def pretrain(sources: Sources, always: Sources, seed: int, rounds: int = ROUNDS) -> tuple[MetaLearner, list[Unseen]]:
@@ -186,7 +188,15 @@ def _judge(
         fits, kept = fits + int(costly.sum()), kept + int((costly & worth).sum())
     equal, before_it, by_rule, after_it, sparing = sums
     count = sum(len(one) for one in tasks)
-    return Unseen(name, count, before_it / equal, after_it / by_rule, 1.0 - kept / max(fits, 1), sparing / by_rule)
+    return Unseen(
+        name,
+        count,
+        before=before_it / equal,
+        after=after_it / by_rule,
+        spared=1.0 - kept / max(fits, 1),
+        sparing=sparing / by_rule,
+        error=sparing / count,
+    )
 
 
 def write_recipe(folder: Path, learner: MetaLearner, unseen: Sequence[Unseen], *, synthetic: int, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,9 @@ from tests.panels import (
 
 HORIZON = 18
 
+#: how many times as many series make a pool for the members that need one
+CROWD = 16
+
 every_model = pytest.mark.parametrize("model", [pytest.param(m, id=name) for name, m in FORECASTERS.items()])
 lonely_model = pytest.mark.parametrize(
     "model", [pytest.param(m, id=name) for name, m in FORECASTERS.items() if name not in POOLED]
@@ -34,9 +38,16 @@ pooled_model = pytest.mark.parametrize("model", [pytest.param(FORECASTERS[name],
 
 
 def suited(model: ArrayForecaster, n: int = 12) -> Panel:
-    """A panel that this model answers: of months, days or hours with a season, or of demands."""
-    panels = [make(n) for make in (seasonal_panel, daily_panel, hourly_panel, demand_panel)]
+    """A panel that this model answers: of months, days or hours with a season, of demands, or many times as many series."""
+    makers = (seasonal_panel, daily_panel, hourly_panel, demand_panel, lambda n: seasonal_panel(CROWD * n))
+    panels = (make(n) for make in makers)
     return next(panel for panel in panels if np.isfinite(model.fit(panel).forecast(1).mean).all())
+
+
+def halves(panel: Panel) -> tuple[list[int], list[int]]:
+    """Rows of the first half, and of the second."""
+    rows = list(range(len(panel)))
+    return rows[: len(rows) // 2], rows[len(rows) // 2 :]
 
 
 @every_model
@@ -66,7 +77,7 @@ def test_a_saved_state_forecasts_the_same_numbers(model: ArrayForecaster) -> Non
 def test_cut_rows_and_joined_parts_forecast_what_the_whole_does(model: ArrayForecaster) -> None:
     panel = suited(model, n=6)
     whole = model.fit(panel).forecast(HORIZON).mean
-    parts = [model.fit(panel.take(rows)) for rows in ([0, 1, 2], [3, 4, 5])]
+    parts = [model.fit(panel.take(rows)) for rows in halves(panel)]
     if model.name != "last_value":  # which borrows a scale, never a mean, from its neighbours
         np.testing.assert_array_equal(model.fit(panel).take(np.array([4, 1])).forecast(HORIZON).mean, whole[[4, 1]])
     joined = model.with_arrays(join([part.arrays() for part in parts]))
@@ -78,7 +89,7 @@ def test_cut_rows_and_joined_parts_forecast_what_the_whole_does(model: ArrayFore
 @lonely_model
 def test_parts_fitted_apart_forecast_what_the_whole_does(model: ArrayForecaster) -> None:
     panel = suited(model, n=6)
-    parts = [model.fit(panel.take(rows)).forecast(HORIZON).mean for rows in ([0, 1, 2], [3, 4, 5])]
+    parts = [model.fit(panel.take(rows)).forecast(HORIZON).mean for rows in halves(panel)]
     np.testing.assert_array_equal(np.concatenate(parts), model.fit(panel).forecast(HORIZON).mean)
 
 
@@ -152,10 +163,10 @@ def test_adding_a_constant_moves_the_level_and_nothing_else(model: ArrayForecast
 
 @pooled_model
 def test_awkward_neighbours_hardly_move_a_good_series_of_a_pool(model: ArrayForecaster) -> None:
-    good = seasonal_panel(n=6)
+    good = suited(model, n=6)
     alone = model.fit(good).forecast(HORIZON)
     with np.errstate(all="ignore"):
-        together = model.fit(Panel.of([*AWKWARD.values(), *good])).forecast(HORIZON).mean[-6:]
+        together = model.fit(Panel.of([*AWKWARD.values(), *good])).forecast(HORIZON).mean[-len(good) :]
     assert (np.abs(together - alone.mean) < 2.0 * alone.scale).all()
 
 
@@ -170,9 +181,9 @@ def test_awkward_neighbours_do_not_change_a_good_series(model: ArrayForecaster) 
 
 
 @every_model
-@pytest.mark.parametrize("make", [seasonal_panel, walk_panel, daily_panel, demand_panel])
-def test_a_change_of_unit_changes_only_the_unit(model: ArrayForecaster, make: object) -> None:
-    panel: Panel = make()  # type: ignore[operator]  # one of the two makers above
+@pytest.mark.parametrize("make", [seasonal_panel, walk_panel, daily_panel, demand_panel, hourly_panel])
+def test_a_change_of_unit_changes_only_the_unit(model: ArrayForecaster, make: Callable[[], Panel]) -> None:
+    panel = make()
     thousand = replace(panel, values=panel.values * 1000.0)
     ours, theirs = model.fit(panel).forecast(HORIZON), model.fit(thousand).forecast(HORIZON)
     size = np.abs(ours.mean).max(initial=0.0, where=np.isfinite(ours.mean))

@@ -69,6 +69,18 @@ def test_only_series_with_news_change_and_to_the_last_digit(bundle: ForecastBund
         assert _one(updated, name).mean == _one(bundle, name).mean
 
 
+def test_one_series_of_a_pool_is_updated_and_the_trees_that_all_share_stay() -> None:
+    panel = seasonal_panel(n=50)
+    bundle = _fitted(panel.without_last(4))
+    model = bundle.panels[panel.freq].model
+    weighed = model.weights[:, list(model.members).index("global_trees")]
+    assert weighed[2] > 0.0
+    updated = bundle.updated([_changed(panel.without_last(4), 2, [140.0, 150.0])], bundle.vintage + DAY)
+    assert _one(updated, "2").start == "1975-11-01"
+    assert _one(updated, "2").mean != _one(bundle, "2").mean
+    assert all(_one(updated, str(row)).mean == _one(bundle, str(row)).mean for row in range(50) if row != 2)
+
+
 def test_without_news_nothing_changes_and_the_vintage_stays(bundle: ForecastBundle, panel: Panel) -> None:
     assert bundle.updated([panel.without_last(4)], bundle.vintage + DAY) is bundle
     assert bundle.updated([], bundle.vintage + DAY) is bundle
