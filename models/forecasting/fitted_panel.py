@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -213,6 +214,10 @@ class FittedPanel:
 
     def _dice(self, row: int, seed: int) -> np.random.Generator:
         return np.random.default_rng([seed, zlib.crc32(self.panel.ids[row].encode())])
+
+    def once(self, what: Hashable, work_out: Callable[[], Floats]) -> Floats:
+        """An array that is worked out of this panel once, and kept while there is room."""
+        return self._memo.get(what, work_out)
 
     def _no_finer_than_the_values(self, rows: npt.NDArray[np.int64], own: Distribution) -> Floats:
         """The scale, where a model fitted a history without an error, no less than what rounding alone leaves unknown."""
