@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 
 from industrial_brain.domain.errors import StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed
@@ -41,4 +41,5 @@ def explain(services: Services, live: LiveModels[ForecastModel], question: Expla
     vintages = services.observations.read_vintages(info.id, known, since=revised_since(found))
     found = with_revisions(found, vintages)
     model = {"name": loaded.version.name, "version": loaded.version.version}
-    return ExplanationOut.model_validate({**asdict(found), "model": model})
+    facts = {field.name: getattr(found, field.name) for field in fields(found)}
+    return ExplanationOut.model_validate({**facts, "model": model})

@@ -108,6 +108,9 @@ class Catalogue(Protocol):
         after: str | None = None,
         limit: int = 100,
     ) -> Page[SeriesInfo]: ...
+    def series_like(self, series: SeriesInfo, limit: int) -> list[str]:
+        """Ids of the first series of the same sector, tier and frequency that are simulated or real as this one is."""
+        ...
 
     def indicators(self) -> dict[str, Indicator]:
         """All definitions by code."""

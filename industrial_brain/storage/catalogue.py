@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -125,6 +126,13 @@ class SqlCatalogue:
             found.append(sa.or_(own, *parts))
         return self._page(_SERIES, found, after, limit)
 
+    def series_like(self, series: SeriesInfo, limit: int) -> list[str]:
+        table = tables.series
+        alike = [table.c[fact].is_not_distinct_from(getattr(series, fact)) for fact in ("sector", "tier", "frequency")]
+        found = sa.select(table.c.id).where(*alike, table.c.simulated == series.simulated)
+        with reading(self._engine) as connection:
+            return list(connection.scalars(found.order_by(table.c.id).limit(limit)))
+
     def indicators(self) -> dict[str, Indicator]:
         return self._all(_INDICATOR)
 
@@ -187,7 +195,7 @@ class _Record(Protocol):
 T = TypeVar("T", bound=_Record)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Kind(Generic[T]):
     """How one domain type lies in its table: fields and columns share their names.
 
@@ -202,6 +210,11 @@ class _Kind(Generic[T]):
     enums: Mapping[str, type[StrEnum]]
     texts: tuple[str, ...] = ()
 
+    @cached_property
+    def _enum_places(self) -> list[tuple[int, type[StrEnum]]]:
+        names = [field.name for field in fields(self.record)]
+        return [(names.index(name), enum) for name, enum in self.enums.items()]
+
     @property
     def columns(self) -> list[sa.ColumnElement[Any]]:
         return [self.table.c[field.name] for field in fields(self.record)]
@@ -214,9 +227,11 @@ class _Kind(Generic[T]):
         return row
 
     def record_of(self, row: sa.Row[Any]) -> T:
-        facts = dict(row._mapping)
-        facts |= {name: enum(facts[name]) for name, enum in self.enums.items() if facts[name] is not None}
-        return self.record(**facts)
+        facts = list(row)  # `columns` stand in the order of the record's fields
+        for place, enum in self._enum_places:
+            if facts[place] is not None:
+                facts[place] = enum(facts[place])
+        return self.record(*facts)
 
 
 _NAMES = ("code", "name", "name_en")

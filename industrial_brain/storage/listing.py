@@ -31,14 +31,7 @@ def peers_of(catalogue: Catalogue, series: SeriesInfo) -> list[str] | None:
     """
     if series.sector is None:
         return None
-    alike = catalogue.list_series(
-        sector=series.sector,
-        tier=series.tier,
-        frequency=series.frequency,
-        simulated=series.simulated,
-        limit=_PAGE,
-    )
-    return [one.id for one in alike.items]
+    return catalogue.series_like(series, _PAGE)
 
 
 def _every(listing: Callable[[str | None], Page[T]]) -> Iterator[T]:

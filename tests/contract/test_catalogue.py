@@ -147,6 +147,18 @@ def test_series_are_filtered_by_each_fact(catalogue: Catalogue, facts: dict[str,
     assert [one.id for one in catalogue.list_series(**facts).items] == ids  # type: ignore[arg-type]  # facts by name
 
 
+def test_series_like_one_share_its_sector_tier_and_frequency_and_are_real_or_simulated_as_it_is(
+    catalogue: Catalogue,
+) -> None:
+    (output,) = [one for one in SERIES if one.id == "output:500103:C01"]
+    others = [replace(output, id=f"other:{k}") for k in range(3)]
+    catalogue.put_series([*others, replace(output, id="other:simulated", simulated=True)])
+    assert catalogue.series_like(output, limit=3) == ["other:0", "other:1", "other:2"]
+    assert catalogue.series_like(output, limit=9) == ["other:0", "other:1", "other:2", "output:500103:C01"]
+    (free,) = [one for one in SERIES if one.id == "free_1%"]
+    assert catalogue.series_like(free, limit=9) == ["free_1%"]
+
+
 def test_series_that_do_not_exist_are_left_out(catalogue: Catalogue) -> None:
     assert list(catalogue.series(["readers:500112", "nobody"])) == ["readers:500112"]
     assert catalogue.series([]) == {}

@@ -142,6 +142,13 @@ class FakeCatalogue:
         }
         return _page(found, after, limit)
 
+    def series_like(self, series: SeriesInfo, limit: int) -> list[str]:
+        facts = ("sector", "tier", "frequency", "simulated")
+        alike = [
+            name for name, one in self._series.items() if all(getattr(one, f) == getattr(series, f) for f in facts)
+        ]
+        return sorted(alike)[:limit]
+
     def indicators(self) -> dict[str, Indicator]:
         return dict(sorted(self._indicators.items()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from industrial_brain.domain.forecasts import Failed
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from models.catalogue import FORECASTERS
+from models.forecasting import past_errors
 from models.forecasting.bundle import ForecastBundle
 from models.forecasting.combination import Combination
 from models.forecasting.decomposition import (
@@ -22,6 +23,7 @@ from models.forecasting.decomposition import (
     decompose_forecast,
     decompose_history,
 )
+from models.forecasting.past_errors import similar_series
 from models.forecasting.reseasoned import Reseasoned
 from models.forecasting.state import ArrayForecaster
 from tests.panels import AWKWARD, seasonal_panel, walk_panel
@@ -236,6 +238,31 @@ def test_series_that_behave_alike_are_found_among_the_peers(bundle: ForecastBund
     alone = bundle.explain("2", peers=["2"])
     assert isinstance(alone, Explanation)
     assert alone.similar == ()
+
+
+def test_neighbours_are_the_same_however_many_are_looked_at_together(
+    bundle: ForecastBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = bundle.panels[Frequency.MONTHLY]
+    everyone = np.arange(len(fitted.panel))
+    whole = similar_series(fitted, 3, everyone, 12)
+    assert whole
+    monkeypatch.setattr(past_errors, "_BLOCK", 2)
+    anew = replace(fitted)  # knows nothing of what was worked out before
+    assert similar_series(anew, 3, everyone, 12) == whole
+    assert similar_series(anew, 3, everyone, 12) == whole  # as it was kept
+
+
+def test_a_step_with_a_zero_among_its_actuals_has_no_relative_errors() -> None:
+    y = seasonal_panel(n=1).values.copy()
+    y[-5] = 0.0  # the eighth step of the newest origin
+    explained = fit_panels([Panel.of([y])]).explain("0")
+    assert isinstance(explained, Explanation)
+    shares = {
+        one.horizon: (one.relative_typical, one.relative_bias, one.relative_worst) for one in explained.past_errors
+    }
+    assert shares.pop(8) == (None, None, None)
+    assert all(share is not None for known in shares.values() for share in known)
 
 
 def test_what_is_odd_is_told_with_the_forecast(bundle: ForecastBundle) -> None:
