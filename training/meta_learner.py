@@ -69,8 +69,10 @@ class MetaLearner:
 
     def _correction(self, booster: xgb.Booster, table: Floats, members: Sequence[str], like: Floats) -> Floats:
         """What the trees add, centred over the members that they know; nothing for the others."""
-        raw = booster.inplace_predict(table, predict_type="margin").reshape(like.shape).astype(np.float64)
         counted = np.isfinite(like) & np.array([_base(name) in self.known for name in members])
+        raw = np.zeros(like.shape)
+        if counted.any():  # the trees are the costliest part of a decision: they are asked about these alone
+            raw[counted] = booster.inplace_predict(table[counted.reshape(-1)], predict_type="margin")
         number = counted.sum(axis=1, keepdims=True)
         mean = np.divide(
             np.where(counted, raw, 0.0).sum(axis=1, keepdims=True),
