@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,9 @@ from models.forecasting.updating import updated_panel
 #: newest origins that are replayed, at most: each takes a run of all states over their histories
 _REPLAYED = 24
 
+#: series that speak for a pool, at most: these tell the share missed to within two points
+_SERIES = 500
+
 _TAILS = [(1.0 - level / 100.0) / 2.0 for level in LEVELS]
 
 
@@ -22,9 +26,10 @@ def adapted(trained: FittedPanel, updated: FittedPanel) -> FittedPanel:
     """The updated panel with widths that have followed the actuals since the training.
 
     What was forecast is replayed: at each period since, states have seen what came before it (as it is known now), and their
-    intervals are held against what came after. So widths depend on the version and on the store alone, as states do.
+    intervals are held against what came after; of a large pool, some series speak for all. So widths depend on the version and
+    on the store alone, as states do.
     """
-    rows = np.flatnonzero((updated.panel.last > trained.panel.last) & (trained.failure == ""))
+    rows = _speaking(trained, np.flatnonzero((updated.panel.last > trained.panel.last) & (trained.failure == "")))
     if len(rows) == 0:
         return replace(updated, adaptation=trained.adaptation)
     horizon = trained.adaptation.log_width.shape[1]
@@ -71,6 +76,24 @@ def continued(champion: FittedPanel, fresh: FittedPanel) -> FittedPanel:
             weight = evidence[kind] / (evidence[kind] + origins)
             log[kind] = weight * (now.adaptation.log_width[kind] + np.median(own, axis=0))
     return replace(fresh, adaptation=Adaptation(log, now.adaptation.seen))
+
+
+def _speaking(fitted: FittedPanel, rows: Rows) -> Rows:
+    """Of these rows, up to `_SERIES` of each kind, ascending: trees are taken whole, in an order that ids alone decide."""
+    taken = []
+    for kind in (False, True):
+        own = rows[fitted.simulated[rows] == kind]
+        tree = fitted.structure.tree[own]
+        unit = np.where(tree >= 0, -1 - tree, own)  # a tree, or a series of none
+        _, first, size = np.unique(unit, return_index=True, return_counts=True)
+        order = np.argsort([zlib.crc32(fitted.panel.ids[row].encode()) for row in own[first]], kind="stable")
+        room, chosen = _SERIES, list[int]()
+        for at in order.tolist():
+            if size[at] <= room or (not chosen and at == order[-1]):
+                chosen.append(int(unit[first[at]]))
+                room -= int(size[at])
+        taken.append(own[np.isin(unit, chosen)])
+    return np.sort(np.concatenate(taken))
 
 
 def _reach(fitted: FittedPanel, rows: Rows, actual: Floats) -> Floats:

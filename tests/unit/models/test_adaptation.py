@@ -12,6 +12,7 @@ from industrial_brain.domain.panel import Floats, Panel
 from models.forecasting.adaptation import LEVELS, Adaptation
 from models.forecasting.adapting import adapted, continued
 from models.forecasting.bundle import ForecastBundle
+from models.forecasting.hierarchy import Structure
 from models.forecasting.updating import updated_panel
 from training.pipeline import fit_panels
 
@@ -153,3 +154,23 @@ def test_the_state_is_written_and_read(quiet: ForecastBundle, tmp_path_factory: 
     folder = tmp_path_factory.mktemp("bundle")
     after.write(folder)
     np.testing.assert_array_equal(_sizes(ForecastBundle.read(folder)), _sizes(after))
+
+
+def test_some_series_speak_for_a_large_pool(quiet: ForecastBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.forecasting.adapting._SERIES", 10)
+    (state,) = (panel.adaptation for panel in quiet.updated([_walks(80, 16)], quiet.vintage + DAY).panels.values())
+    assert (state.log_width[0, :3] > 0.2).all()
+    np.testing.assert_array_equal(state.log_width[1], 0.0)
+
+
+def test_a_tree_too_large_to_speak_whole_still_speaks_where_there_is_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.forecasting.adapting._SERIES", 2)
+    whole = _walks(80, 4, n=3)
+    values = [*whole, np.sum(list(whole), axis=0)]
+    panel = Panel.of(values)
+    tree = Structure.of([(3, [0, 1, 2])], 4)
+    bundle = fit_panels([panel.without_last(4)], structures={panel.freq: tree})
+    (state,) = (found.adaptation for found in bundle.updated([panel], bundle.vintage + DAY).panels.values())
+    np.testing.assert_array_equal(state.seen[0], [4, 3, 2, 1] + [0] * 8)

@@ -106,6 +106,20 @@ def test_a_failed_run_changes_nothing(desk: Desk) -> None:
     assert len(desk.registry.history()) == 1
 
 
+def test_a_new_version_goes_on_from_the_widths_that_the_champion_has_got_to(desk: Desk) -> None:
+    later = walk_panel(n=40, months=80)
+    first = desk.train(later.without_last(6)).version
+    second = desk.train(later, vintage=NOW + dt.timedelta(days=180)).version
+    states = [
+        ForecastBundle.read(desk.registry.load(version.version)).panels[later.freq].adaptation
+        for version in (first, second)
+    ]
+    assert not states[0].seen.any()
+    np.testing.assert_array_equal(states[1].seen[1], [6, 5, 4, 3, 2, 1] + [0] * 6)  # simulated
+    assert (states[1].log_width[1, :3] != 0.0).all()
+    np.testing.assert_array_equal(states[1].log_width[0], 0.0)
+
+
 def test_a_refused_version_is_kept_but_does_not_replace_the_champion(desk: Desk) -> None:
     champion = desk.train(seasonal_panel(n=20)).version
     report = desk.train(seasonal_panel(n=2), vintage=NOW + dt.timedelta(days=1))
