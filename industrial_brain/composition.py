@@ -176,11 +176,24 @@ class Brain:
             yield executor
 
     def panels(self, as_of: dt.datetime, series: Sequence[str] | None = None) -> list[Panel]:
-        """These series (all, without names) as they were known at a moment, with the calendar of the installation's country."""
+        """These series (all, without names) as they were known at a moment, with what they depend on and the calendar of the
+        installation's country."""
         from features.countries import country_calendar
+        from industrial_brain.storage.listing import all_regions
+        from training.linking import link_covariates, sources_of
 
         calendar = country_calendar(self.settings.country)
-        return [replace(panel, calendar=calendar) for panel in self.observations.read_panels(as_of, series)]
+        indicators, infos = self.catalogue.indicators(), self.catalogue.series()
+        parents = {region.code: region.parent for region in all_regions(self.catalogue).values()}
+        asked = infos if series is None else {name: infos[name] for name in series if name in infos}
+        sources = (sources_of(asked, indicators, parents) & infos.keys()) - asked.keys()
+        read = None if series is None else [*series, *sorted(sources)]
+        panels = [replace(panel, calendar=calendar) for panel in self.observations.read_panels(as_of, read)]
+        linked = link_covariates(panels, asked, indicators, parents)
+        if series is None:
+            return linked
+        kept = [panel.take([row for row, name in enumerate(panel.ids) if name in asked]) for panel in linked]
+        return [panel for panel in kept if len(panel)]
 
     def train_forecasting(
         self,

@@ -48,8 +48,9 @@ def answer(services: Services, live: LiveModels[ForecastModel], question: Foreca
     """
     ids = _wanted(services, question)
     loaded = live.current() if question.as_of is None else live.as_of(question.as_of)
-    outcomes = loaded.model.forecast(ids, question.horizon, question.levels) if ids else []
-    if question.overrides and outcomes:
+    scenario = {name: one.change() for name, one in question.scenario.items()} if question.scenario else None
+    outcomes = loaded.model.forecast(ids, question.horizon, question.levels, scenario) if ids else []
+    if question.overrides and outcomes and scenario is None:  # a scenario is answered by the models alone
         overrides = services.overrides.in_force(question.as_of or services.clock())
         outcomes = loaded.model.judged(outcomes, overrides)
     if question.aggregate is not None and outcomes:
@@ -177,6 +178,7 @@ def _record(forecast: Forecast, model: Mapping[str, object]) -> dict[str, object
         "judgement": forecast.judgement,
         "fallback": forecast.fallback,
         "notes": forecast.notes,
+        "scenario": forecast.scenario,
         "model": model,
         "vintage": forecast.vintage,
         "parameters_vintage": forecast.parameters_vintage,

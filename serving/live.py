@@ -22,6 +22,7 @@ from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import ObservationStore, Registry
+from industrial_brain.domain.scenarios import Scenario
 from industrial_brain.domain.versions import version_as_of
 
 log = structlog.get_logger(__name__)
@@ -43,8 +44,10 @@ class Model(Protocol):
 class ForecastModel(Model, Protocol):
     """A version of the forecasting task."""
 
-    def forecast(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> list[Forecast | Failed]:
-        """One outcome a series, in the order asked. Raises HorizonError and LevelError."""
+    def forecast(
+        self, series: Sequence[str], horizon: int | None, levels: Sequence[float], scenario: Scenario | None = None
+    ) -> list[Forecast | Failed]:
+        """One outcome a series, in the order asked. Raises HorizonError, LevelError, and InputError for a scenario."""
         ...
 
     def judged(self, answers: Sequence[Forecast | Failed], overrides: Sequence[Override]) -> list[Forecast | Failed]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from industrial_brain.domain.city import ClusterClass, Sector, Tier
 from industrial_brain.domain.indicators import Aggregation
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.scenarios import Change
 
 T = TypeVar("T")
 
@@ -177,6 +178,35 @@ MOST_PATHS, MOST_PATH_VALUES = 1000, 2_000_000
 PathCount = Annotated[int, Field(strict=True, ge=1, le=MOST_PATHS)]
 
 
+Figure = Annotated[float, Field(strict=True, ge=-1e15, le=1e15)]
+
+
+class ChangeIn(In):
+    """What is to be different about a covariate: times `multiply`, plus `add`; or `values`, one a period."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    add: Figure | None = Field(default=None, description="In the covariate's own unit: `2` is two degrees more.")
+    multiply: Figure | None = Field(default=None, description="`0.9` is ten percent less.")
+    values: Annotated[list[Figure], Field(min_length=1, max_length=366)] | None = Field(
+        default=None, description="One for each period that is forecast, in the place of what is expected."
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ChangeIn:
+        given = [name for name in ("add", "multiply", "values") if getattr(self, name) is not None]
+        if not given or ("values" in given and len(given) > 1):
+            raise ValueError("Give `add`, `multiply` or both; or `values` alone.")
+        return self
+
+    def change(self) -> Change:
+        return Change(
+            add=0.0 if self.add is None else self.add,
+            multiply=1.0 if self.multiply is None else self.multiply,
+            values=None if self.values is None else tuple(self.values),
+        )
+
+
 class ForecastsIn(In):
     """A question: some series, by `series` or by `filter`, and how far ahead."""
 
@@ -199,6 +229,9 @@ class ForecastsIn(In):
     overrides: bool = Field(
         default=True, strict=True, description="Whether to follow planners' overrides that are (or were then) in force."
     )
+    scenario: Annotated[dict[Text, ChangeIn], Field(min_length=1, max_length=10)] | None = Field(
+        default=None, description="What if: covariate to what is to be different about it."
+    )
 
     paths: PathCount | None = Field(
         default=None, description="How many sample paths to answer with, beside the quantiles."
@@ -212,6 +245,8 @@ class ForecastsIn(In):
     def _one_way_of_naming(self) -> ForecastsIn:
         if ("series" in self.model_fields_set) == ("filter" in self.model_fields_set):
             raise ValueError("Name the series either by `series` or by `filter`.")
+        if self.scenario and (self.paths is not None or self.aggregate is not None):
+            raise ValueError("A scenario is answered with means and quantiles: leave out `paths` and `aggregate`.")
         return self
 
 
@@ -299,6 +334,19 @@ class JudgementOut(Out):
     )
 
 
+class AssumptionOut(Out):
+    basis: str = Field(
+        description="What `expected` rests on: `known`, `normal` for the time of the year, `last value`."
+    )
+    expected: list[float] = Field(description="The covariate without the scenario, one value a period.")
+    assumed: list[float] = Field(description="The same under the scenario.")
+
+
+class ScenarioOut(Out):
+    baseline: list[float] = Field(description="The mean without the scenario, one value a period.")
+    covariates: dict[str, AssumptionOut]
+
+
 class ForecastOut(Out):
     series: str
     freq: Frequency
@@ -316,6 +364,9 @@ class ForecastOut(Out):
     )
     fallback: str | None = Field(description="Why a simpler method answers than the engine would choose, or null.")
     notes: list[str] = Field(description="Treatments that a reader should know of.")
+    scenario: ScenarioOut | None = Field(
+        default=None, description="Beside the answer to a what-if question; else null."
+    )
     model: ModelName
     vintage: Moment = Field(description="The model saw nothing that became known later.")
     parameters_vintage: Moment | None = Field(

@@ -121,7 +121,7 @@ def _fingerprint(panel: Panel, horizon: int, origins: int, seed: int, code: str)
         arrays += [panel.calendar.holidays, panel.calendar.workdays, panel.calendar.festivals]
     if panel.covariates is not None:
         linked = panel.covariates
-        digest.update(f"|{linked.names}|{linked.knowledge}".encode())
+        digest.update(f"|{linked.names}|{linked.knowledge}|{linked.sources}".encode())
         arrays += [linked.values, linked.indptr, linked.start, linked.reads, linked.lead]
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())

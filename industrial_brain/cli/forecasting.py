@@ -36,6 +36,7 @@ from industrial_brain.composition import Brain, Task
 from industrial_brain.domain.errors import InputError, StateError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast, Judgement, ModelVersion, Trained
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.scenarios import read_scenario
 
 if TYPE_CHECKING:
     from models.forecasting.bundle import ForecastBundle
@@ -128,6 +129,10 @@ def forecast(
     chart: Annotated[
         bool | None, typer.Option("--chart/--no-chart", help="Draw a chart; default: in a terminal.")
     ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(help="What if: temperature+2, price-10%, price*0.9, temperature=3,4,5; can be repeated."),
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--csv", help="Fit the series of this CSV or Parquet file instead; keeps nothing.")
     ] = None,
@@ -165,7 +170,16 @@ def forecast(
     if paths is not None and out_file is None:
         raise InputError("Paths are many rows.", "Name a file for them with --out FILE.csv or FILE.parquet.")
     charted = (out.is_terminal if chart is None else chart) and aggregate is None
+    changes = read_scenario(scenario or [])
+    if changes and (paths is not None or aggregate is not None):
+        raise InputError(
+            "--scenario is answered with means and quantiles.", "Leave out --paths and --aggregate, or the scenario."
+        )
     if file is not None:
+        if changes:
+            raise InputError(
+                "--scenario asks about covariates, and a file of --csv has none.", "Leave out one of them."
+            )
         if as_of is not None:
             raise InputError("--as-of asks for a version, and --csv for none.", "Leave out one of them.")
         _forecast_file(
@@ -184,8 +198,8 @@ def forecast(
     then = moment(as_of) if as_of else None
     version = wired.version_for(then)
     bundle = wired.updated_bundle(version, then) if update else wired.bundle(version)
-    answers = bundle.forecast(series, horizon, level or [80, 95])
-    if overrides:
+    answers = bundle.forecast(series, horizon, level or [80, 95], changes or None)
+    if overrides and not changes:  # a scenario is answered by the models alone
         answers = bundle.judged(answers, wired.overrides.in_force(then or now()))
     if aggregate is not None:
         from models.forecasting.totals import why_not_summed  # the bundle has loaded it
@@ -278,10 +292,13 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion 
         return
     info = wired.catalogue.series([answer.series])[answer.series]
     keys = list(answer.quantiles)
-    shown = table("period", "mean#", *(f"{_percent(key)}#" for key in keys))
+    without = answer.scenario.baseline if answer.scenario else None
+    shown = table("period", *(["without#"] if without else []), "mean#", *(f"{_percent(key)}#" for key in keys))
     first = answer.freq.ordinal_of_label(answer.start)
     for step, mean in enumerate(answer.mean):
-        shown.add_row(answer.freq.label(first + step), number(mean), *(number(answer.quantiles[k][step]) for k in keys))
+        before = [number(without[step])] if without else []
+        quantiles = (number(answer.quantiles[k][step]) for k in keys)
+        shown.add_row(answer.freq.label(first + step), *before, number(mean), *quantiles)
     out.print(f"{answer.series}: {info.name}, in {info.unit}", style="bold", soft_wrap=True)
     if answer.simulated:
         out.print("Simulated data: these numbers say nothing about a real city.", style="yellow")
@@ -291,6 +308,11 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion 
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         out.print(draw_forecast(history, answer, first, width), highlight=False, soft_wrap=True)
     out.print(shown)
+    for name, assumed in (answer.scenario.covariates if answer.scenario else {}).items():
+        then, now_ = (sum(values) / len(values) for values in (assumed.assumed, assumed.expected))
+        out.print(
+            f"Scenario: {name} is {number(then)} on average, not {number(now_)} ({assumed.basis}).", soft_wrap=True
+        )
     by = ", ".join(f"{name} {weight:.0%}" for name, weight in answer.weights.items())
     model = f"version {version.version} of {version.name}" if version else "fitted on the spot"
     trained = answer.parameters_vintage

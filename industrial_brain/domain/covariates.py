@@ -35,6 +35,7 @@ class PanelCovariates:
     Attributes:
         names: of the covariates.
         knowledge: of each covariate.
+        sources: ids of the sources.
         values, indptr, start: the sources, laid out as in a panel; NaN where a period has no value.
         reads: int64 (n, k), the source that a series reads a covariate from; -1 where it does not depend on it.
         lead: int64 (n, k), how many periods behind the series' last one a past-only source was known already. An earlier
@@ -43,6 +44,7 @@ class PanelCovariates:
 
     names: tuple[str, ...]
     knowledge: tuple[Knowledge, ...]
+    sources: tuple[str, ...]
     values: Floats
     indptr: Ordinals
     start: Ordinals
@@ -56,7 +58,16 @@ class PanelCovariates:
         """Link a panel to the panel of its sources, both of one vintage."""
         last = np.append(sources.last, np.iinfo(np.int64).min // 2)[reads]  # -1 picks the appended one
         lead = np.maximum(last - panel.last[:, None], 0)
-        return cls(tuple(names), tuple(knowledge), sources.values, sources.indptr, sources.start, reads, lead)
+        return cls(
+            tuple(names),
+            tuple(knowledge),
+            sources.ids,
+            sources.values,
+            sources.indptr,
+            sources.start,
+            reads,
+            lead,
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,6 +83,7 @@ class PanelCovariates:
         positions = np.arange(indptr[-1]) + np.repeat(self.indptr[used] - indptr[:-1], lengths)
         return replace(
             self,
+            sources=tuple(self.sources[number] for number in used),
             values=self.values[positions],
             indptr=indptr,
             start=self.start[used],
@@ -97,6 +109,7 @@ def joined(parts: Sequence[PanelCovariates]) -> PanelCovariates:
     lengths = np.concatenate([np.diff(part.indptr) for part in parts])
     return replace(
         first,
+        sources=tuple(name for part in parts for name in part.sources),
         values=np.concatenate([part.values for part in parts]),
         indptr=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         start=np.concatenate([part.start for part in parts]),

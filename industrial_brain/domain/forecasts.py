@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.scenarios import ScenarioAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Forecast:
         weights: the members that answered and the weight of each; they add up to 1.
         reconciliation_delta: what was added to the models' own mean so that parts and wholes add up, one value a period; None
             for a series that is neither part nor whole.
+        scenario: what it would be without the scenario that it was asked under, and what that assumes; None without one.
         judgement: what overrides did; None where none did anything. Means and quantiles hold it already.
         parameters_vintage: the moment up to which data was known when the model was trained; None where it is not a version's.
         paths: sample paths, one value a period each, where they were asked for.
@@ -96,6 +98,7 @@ class Forecast:
     simulated: bool
     weights: Mapping[str, float] = field(default_factory=dict)
     reconciliation_delta: tuple[float, ...] | None = None
+    scenario: ScenarioAnswer | None = None
     judgement: Judgement | None = None
     parameters_vintage: dt.datetime | None = None
     paths: tuple[tuple[float, ...], ...] | None = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from industrial_brain.domain.city import Sector, Tier
+from industrial_brain.domain.covariates import Knowledge
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.periods import Frequency
 
@@ -20,6 +23,56 @@ class Aggregation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CovariateUse:
+    """That the series of an indicator depend on those of another one.
+
+    Attributes:
+        name: what scenarios call it.
+        indicator: code of the indicator whose series in the same region, or the nearest one around it, is read.
+        knowledge: how far ahead its values are known.
+    """
+
+    name: str
+    indicator: str
+    knowledge: Knowledge
+
+    @classmethod
+    def parse(cls, text: str) -> CovariateUse:
+        """Read `CODE:KIND` or `NAME=CODE:KIND`.
+
+        Raises:
+            InputError: the text has another shape.
+
+        >>> CovariateUse.parse("temperature=temperature_daily:past_only").indicator
+        'temperature_daily'
+        """
+        found = _COVARIATE.fullmatch(text.strip())
+        if found is None or found["kind"] not in tuple(Knowledge):
+            raise InputError(
+                f"'{text}' declares no covariate.",
+                "Write CODE:past_only or CODE:known_ahead, with NAME= before it where scenarios shall call it otherwise.",
+            )
+        return cls(found["name"] or found["code"], found["code"], Knowledge(found["kind"]))
+
+    def __str__(self) -> str:
+        named = "" if self.name == self.indicator else f"{self.name}="
+        return f"{named}{self.indicator}:{self.knowledge}"
+
+
+_COVARIATE = re.compile(r"(?:(?P<name>[A-Za-z0-9_.-]+)\s*=\s*)?(?P<code>[A-Za-z0-9_.-]+)\s*:\s*(?P<kind>\w+)")
+
+
+def read_covariates(text: str) -> tuple[CovariateUse, ...]:
+    """Declarations apart by semicolons, as a profile and the database have them. Raises InputError."""
+    return tuple(CovariateUse.parse(part) for part in text.split(";") if part.strip())
+
+
+def write_covariates(uses: Iterable[CovariateUse]) -> str:
+    """The inverse of `read_covariates`."""
+    return "; ".join(map(str, uses))
+
+
+@dataclass(frozen=True, slots=True)
 class Indicator:
     """The definition of what is measured, apart from where.
 
@@ -29,6 +82,7 @@ class Indicator:
         weight: code of the weighting indicator, for `WEIGHTED_MEAN`.
         numerator, denominator: codes of the parts, for `RATIO`.
         nonnegative: whether a value below zero is impossible.
+        covariates: what its series depend on.
     """
 
     code: str
@@ -42,6 +96,7 @@ class Indicator:
     numerator: str | None = None
     denominator: str | None = None
     nonnegative: bool = False
+    covariates: tuple[CovariateUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

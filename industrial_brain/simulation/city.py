@@ -130,7 +130,8 @@ def plan_city(*, seed: int, last_month: str, size: CitySize) -> City:
     layout = grids(places)
     events = plan_shocks(seed, places, timelines[Frequency.MONTHLY])
     for spec in CATALOGUE:
-        if spec.indicator.aggregation is not Aggregation.RATIO:  # ratios have no luck of their own
+        # ratios have no luck of their own, and nothing happens to a thermometer
+        if spec.indicator.aggregation is not Aggregation.RATIO and not spec.weather:
             ids = [f"{spec.code}:{place}" for place in layout[spec.grain].places]
             events += plan_events(seed, spec, ids, timelines[spec.indicator.frequency])
     world = build_world(seed, history, len(places.clusters))
@@ -225,6 +226,8 @@ def _bottom(
         quarters = known[spec.total_of].at(grid.places).final
         year = city.timelines[Frequency.QUARTERLY].ordinals // 4
         return np.stack([quarters[:, year == one].sum(axis=1) for one in timeline.ordinals], axis=1)
+    if spec.weather:
+        return _rounded(timeline.mean(city.world.temperature)[None, :] * 10.0**spec.decimals)
     if spec.process is None:
         raise ValueError(f"{spec.code} is neither simulated nor derived")
     if spec.process.part_of is not None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from industrial_brain.domain.city import Sector
-from industrial_brain.domain.indicators import Aggregation, Indicator
+from industrial_brain.domain.covariates import Knowledge
+from industrial_brain.domain.indicators import Aggregation, CovariateUse, Indicator
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.simulation.process import Process
 
@@ -22,6 +23,7 @@ class Grain(StrEnum):
     DISTRICT = "district"  # adds up to the city
     PLACE = "place"  # districts and the city side by side: nothing adds up
     TOWN = "town"  # adds up to districts and the city
+    CITY = "city"  # one value for the whole city
     PIPED_TOWN = "piped town"  # towns with a gas network
 
 
@@ -36,6 +38,7 @@ class Spec:
         preliminary: share of the bottom values that are published as an estimate first, and revised a month later.
         split_of: code of the monthly indicator whose values are spread over days.
         total_of: code of the quarterly indicator whose values sum to years.
+        weather: whether it is the temperature that all series share, as it was measured.
     """
 
     indicator: Indicator
@@ -46,6 +49,7 @@ class Spec:
     preliminary: float = 0.0
     split_of: str | None = None
     total_of: str | None = None
+    weather: bool = False
 
     @property
     def code(self) -> str:
@@ -54,6 +58,10 @@ class Spec:
 
 _Y, _Q, _M, _W, _D = Frequency.YEARLY, Frequency.QUARTERLY, Frequency.MONTHLY, Frequency.WEEKLY, Frequency.DAILY
 _MONEY = "10*8.{CNY}"
+
+#: what people heat and cool by, a month and a day
+_MONTHLY_WEATHER = (CovariateUse("temperature", "temperature", Knowledge.PAST_ONLY),)
+_DAILY_WEATHER = (CovariateUse("temperature", "temperature_daily", Knowledge.PAST_ONLY),)
 
 
 def _added(
@@ -69,9 +77,12 @@ def _added(
     grain: Grain = Grain.DISTRICT,
     preliminary: float = 0.0,
     process: Process,
+    covariates: tuple[CovariateUse, ...] = (),
 ) -> Spec:
     """An indicator whose children sum to their parent."""
-    definition = Indicator(code, name, name_en, unit, frequency, sector, Aggregation.SUM, nonnegative=True)
+    definition = Indicator(
+        code, name, name_en, unit, frequency, sector, Aggregation.SUM, nonnegative=True, covariates=covariates
+    )
     return Spec(
         indicator=definition,
         grain=grain,
@@ -168,6 +179,7 @@ _ECONOMY = (
             level=620_000, growth=0.04, noise=0.025, profile="industry", festival=-0.30, heating=0.02, cooling=0.12,
             cycle=0.8, flow=True,
         ),
+        covariates=_MONTHLY_WEATHER,
     ),
     _ratio(
         "energy_intensity", "单位产值电耗", "Electricity per industrial output", "kW.h/(10*4.{CNY})", _M,
@@ -180,11 +192,12 @@ _ECONOMY = (
         process=Process(
             level=40_000, growth=0.045, wander=0.03, noise=0.03, heating=0.55, festival=-0.06, cycle=0.3, flow=True,
         ),
+        covariates=_MONTHLY_WEATHER,
     ),
     Spec(
         indicator=Indicator(
             "gas_piped_daily", "管道天然气日用量", "Piped gas volume by day", "10*4.m3", _D, Sector.ECONOMY,
-            Aggregation.SUM, nonnegative=True,
+            Aggregation.SUM, nonnegative=True, covariates=_DAILY_WEATHER,
         ),
         grain=Grain.DISTRICT, decimals=2, lag=0, split_of="gas_piped",
     ),
@@ -192,6 +205,19 @@ _ECONOMY = (
         "gas_bottled", "瓶装液化石油气销量", "Bottled gas volume", "t", _M, Sector.ECONOMY,
         grain=Grain.TOWN, decimals=2, lag=10,
         process=Process(level=24_000, growth=-0.02, wander=0.04, noise=0.05, heating=0.20, festival=0.25, flow=True),
+        covariates=_MONTHLY_WEATHER,
+    ),
+    Spec(
+        indicator=Indicator(
+            "temperature", "月平均气温", "Mean temperature of the month", "Cel", _M, Sector.SOCIETY,
+        ),
+        grain=Grain.CITY, decimals=1, lag=1, weather=True,
+    ),
+    Spec(
+        indicator=Indicator(
+            "temperature_daily", "日平均气温", "Mean temperature of the day", "Cel", _D, Sector.SOCIETY,
+        ),
+        grain=Grain.CITY, decimals=1, lag=0, weather=True,
     ),
     _added(
         "gdp", "地区生产总值", "Gross domestic product", _MONEY, _Q, Sector.ECONOMY,

@@ -100,6 +100,7 @@ def grids(places: Places) -> dict[Grain, Grid]:
         )
 
     return {
+        Grain.CITY: Grid(whole_city, np.ones(1), None, ()),
         Grain.PAIR: Grid(
             tuple(f"{districts[i]}:{clusters[k]}" for i, k in places.pairs),
             places.pair_mass,

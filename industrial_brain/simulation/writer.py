@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from industrial_brain.domain.city import Cluster, Enterprise, Region, Site
-from industrial_brain.domain.indicators import Indicator
+from industrial_brain.domain.indicators import Indicator, write_covariates
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.simulation.calendar import SPRING_FESTIVAL, Timeline
 from industrial_brain.simulation.events import SHOCK_DECAY, Event
@@ -119,7 +119,7 @@ def write_catalogue(
     )
     _write(
         folder / "indicators.csv",
-        "code,name,name_en,unit,frequency,sector,aggregation,weight,numerator,denominator,nonnegative",
+        "code,name,name_en,unit,frequency,sector,aggregation,weight,numerator,denominator,nonnegative,covariates",
         (
             (
                 i.code,
@@ -133,6 +133,7 @@ def write_catalogue(
                 i.numerator,
                 i.denominator,
                 i.nonnegative,
+                write_covariates(i.covariates),
             )
             for i in indicators
         ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy import exc
 
 from industrial_brain.domain.city import Cluster, ClusterClass, Enterprise, Region, Sector, Site, SiteKind, Tier
 from industrial_brain.domain.errors import InputError, UnknownIdError
-from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo
+from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo, read_covariates, write_covariates
 from industrial_brain.domain.nowcasts import NowcastTarget, Transformation
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Page
@@ -202,6 +202,7 @@ class _Kind(Generic[T]):
     Attributes:
         enums: the fields that are kept as an enum's value.
         texts: the fields that `search` looks at; none where the kind is never searched.
+        written: the fields that are kept as a text, with its writer and its reader.
     """
 
     record: type[T]
@@ -209,19 +210,26 @@ class _Kind(Generic[T]):
     key: str
     enums: Mapping[str, type[StrEnum]]
     texts: tuple[str, ...] = ()
+    written: Mapping[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = field(default_factory=dict)
 
     @cached_property
     def _enum_places(self) -> list[tuple[int, type[StrEnum]]]:
-        names = [field.name for field in fields(self.record)]
+        names = [one.name for one in fields(self.record)]
         return [(names.index(name), enum) for name, enum in self.enums.items()]
+
+    @cached_property
+    def _written_places(self) -> list[tuple[int, Callable[[str], Any]]]:
+        names = [one.name for one in fields(self.record)]
+        return [(names.index(name), read) for name, (_, read) in self.written.items()]
 
     @property
     def columns(self) -> list[sa.ColumnElement[Any]]:
-        return [self.table.c[field.name] for field in fields(self.record)]
+        return [self.table.c[one.name] for one in fields(self.record)]
 
     def row(self, record: T) -> dict[str, Any]:
-        row = {field.name: getattr(record, field.name) for field in fields(record)}
+        row = {one.name: getattr(record, one.name) for one in fields(record)}
         row |= {name: row[name].value for name in self.enums if row[name] is not None}
+        row |= {name: write(row[name]) for name, (write, _) in self.written.items()}
         if self.texts:
             row["search"] = "\n".join(row[name] for name in self.texts).casefold()
         return row
@@ -231,6 +239,8 @@ class _Kind(Generic[T]):
         for place, enum in self._enum_places:
             if facts[place] is not None:
                 facts[place] = enum(facts[place])
+        for place, read in self._written_places:
+            facts[place] = read(facts[place])
         return self.record(*facts)
 
 
@@ -243,6 +253,7 @@ _INDICATOR = _Kind(
     "code",
     {"frequency": Frequency, "sector": Sector, "aggregation": Aggregation},
     _NAMES,
+    {"covariates": (write_covariates, read_covariates)},
 )
 _ENTERPRISE = _Kind(Enterprise, tables.enterprise, "id", {})
 _SITE = _Kind(Site, tables.site, "id", {"kind": SiteKind})

@@ -66,6 +66,7 @@ indicator = sa.Table(
     sa.Column("denominator", CODE),
     sa.Column("nonnegative", sa.Boolean, nullable=False),
     sa.Column("search", sa.String, nullable=False),
+    sa.Column("covariates", sa.String, nullable=False, server_default=""),
     _within("weight", "indicator"),
     _within("numerator", "indicator"),
     _within("denominator", "indicator"),

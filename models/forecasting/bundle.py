@@ -29,6 +29,7 @@ from industrial_brain.domain.forecasts import Failed, Forecast, quantile_key
 from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.scenarios import Scenario, ScenarioAnswer
 from models.catalogue import forecaster
 from models.forecasting.adaptation import Adaptation
 from models.forecasting.adapting import adapted
@@ -43,6 +44,7 @@ from models.forecasting.judgement import Shifts, all_shifts, apply_overrides
 from models.forecasting.state import Array
 from models.forecasting.totals import newest, parts_of, total_of
 from models.forecasting.updating import updated_panel
+from models.forecasting.what_if import Effect, scenario_effect
 
 #: raised when the files change in a way that older code can't read
 SCHEMA = 3
@@ -158,7 +160,11 @@ class ForecastBundle:
         return mean, quantiles
 
     def forecast(
-        self, series: Sequence[str], horizon: int | None = None, levels: Sequence[float] = (80, 95)
+        self,
+        series: Sequence[str],
+        horizon: int | None = None,
+        levels: Sequence[float] = (80, 95),
+        scenario: Scenario | None = None,
     ) -> list[Forecast | Failed]:
         """Forecasts in the order asked; without a horizon, each frequency's own default.
 
@@ -168,9 +174,12 @@ class ForecastBundle:
                 back as `Failed`, unless that is so for all.
             levels: central intervals in percent, above 0 and up to 99; 80 gives the quantiles 0.1 and 0.9. The median is
                 always there.
+            scenario: what is to be different about covariates. A series that does not depend on all of them comes back as
+                `Failed`; each answer holds its baseline, and what the scenario assumes.
 
         Raises:
             HorizonError, LevelError: nothing is answered then.
+            InputError: a scenario's values are not one a period.
         """
         probabilities = _probabilities(levels)
         keys = [quantile_key(p) for p in probabilities]
@@ -192,13 +201,19 @@ class ForecastBundle:
                     answers[asked[i]] = Failed(known[i], str(refused[freq]))
                 continue
             steps = horizon or freq.default_horizon
-            mean, quantiles, added = fitted.predict(rows, steps, probabilities)
-            tables = mean.tolist(), quantiles.transpose(0, 2, 1).tolist(), added.tolist()
+            effect = scenario_effect(fitted, scenario, rows, steps) if scenario else None
+            asked_of = effect.moved if effect else fitted
+            mean, quantiles, added = asked_of.predict(rows, steps, probabilities)
+            without_it = fitted.predict(rows, steps, probabilities)[0] if effect else mean
+            tables = mean.tolist(), quantiles.transpose(0, 2, 1).tolist(), added.tolist(), without_it.tolist()
             reconciled = (fitted.lags(rows) < steps).tolist()
-            for i, row, m, q, delta, moved in zip(positions, rows, *tables, reconciled, strict=True):
-                answers[asked[i]] = self._answer(
+            for i, row, m, q, delta, without, moved in zip(positions, rows, *tables, reconciled, strict=True):
+                answer = self._answer(
                     freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta if moved else None, levels
                 )
+                if effect is not None and isinstance(answer, Forecast):
+                    answer = _under(effect, answer, int(row), without)
+                answers[asked[i]] = answer
         return [answers[i] for i in range(len(series))]
 
     def judged(self, answers: Sequence[Forecast | Failed], overrides: Sequence[Override]) -> list[Forecast | Failed]:
@@ -424,6 +439,17 @@ class ForecastBundle:
         return cls(vintage=vintage, panels=panels, provenance=provenance, trained_on=trained_on)
 
 
+def _under(effect: Effect, answer: Forecast, row: int, baseline: list[float]) -> Forecast | Failed:
+    """The answer as one under a scenario; or why there is none."""
+    if row in effect.refusals:
+        return Failed(answer.series, effect.refusals[row])
+    return replace(
+        answer,
+        notes=answer.notes + effect.notes.get(row, ()),
+        scenario=ScenarioAnswer(tuple(baseline), effect.assumptions(row, len(baseline))),
+    )
+
+
 def _probabilities(levels: Sequence[float]) -> list[float]:
     for i, level in enumerate(levels):
         if not 0.0 < level <= HIGHEST_LEVEL:
@@ -550,6 +576,7 @@ def _surroundings(panel: Panel) -> dict[str, Array]:
         arrays["calendar/weekend"] = np.array(panel.calendar.weekend, dtype=np.int64)
     if panel.covariates is not None:
         arrays |= {f"covariates/{name}": getattr(panel.covariates, name) for name in _COVARIATE_FIELDS}
+        arrays["covariates/sources"] = np.array(panel.covariates.sources, dtype=np.str_)
         arrays["covariates/names"] = np.array(panel.covariates.names, dtype=np.str_)
         arrays["covariates/knowledge"] = np.array([str(kind) for kind in panel.covariates.knowledge], dtype=np.str_)
     return arrays
@@ -570,6 +597,7 @@ def _covariates(archive: Mapping[str, Array]) -> PanelCovariates | None:
     return PanelCovariates(
         names=tuple(archive["covariates/names"].tolist()),
         knowledge=tuple(Knowledge(text) for text in archive["covariates/knowledge"].tolist()),
+        sources=tuple(archive["covariates/sources"].tolist()),
         **{name: archive[f"covariates/{name}"] for name in _COVARIATE_FIELDS},
     )
 

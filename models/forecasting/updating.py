@@ -11,6 +11,7 @@ import numpy.typing as npt
 from features.gaps import gap_counts
 from features.magnitudes import without_extremes
 from features.outliers import without_absurd
+from industrial_brain.domain.covariates import PanelCovariates
 from industrial_brain.domain.panel import Panel
 from models.forecasting.combination import Combination
 from models.forecasting.fitted_panel import FittedPanel
@@ -21,18 +22,18 @@ def updated_panel(fitted: FittedPanel, newer: Panel) -> FittedPanel:
     """The fitted panel after it has seen `newer`; itself, where that holds nothing new.
 
     Parameters, weights, calibration, sums and what is said of a series stay; each member's `update` runs over the series
-    whose values differ. Series that could not be fitted stay so. What lies before a series' first fitted period waits for
-    the next training, and so do series that were not fitted at all. A series whose members have no finite answer after its
-    newer values keeps the states that it had, and a note says so.
+    whose values differ, and over those that depend on such a one (`panel.covariates`). Series that could not be fitted stay
+    so. What lies before a series' first fitted period waits for the next training, and so do series that were not fitted at
+    all. A series whose members have no finite answer after its newer values keeps the states that it had, and a note says so.
 
     Args:
         newer: series of the same frequency as they are known now, whole histories, any order; ids that the panel does not hold
             are passed over, and series that it lacks keep their values.
     """
-    rows, pieces = _changed(fitted.panel, newer)
+    rows, pieces = _with_dependents(fitted.panel, *_changed(fitted.panel, newer))
     if len(rows) == 0:
         return fitted
-    panel = _with_histories(fitted.panel, rows, pieces)
+    panel = _relinked(_with_histories(fitted.panel, rows, pieces))
     believed, slips = without_absurd(panel.take(rows))
     believed, extreme = without_extremes(believed)
     before = fitted.model.take(rows)
@@ -87,6 +88,38 @@ def _changed(panel: Panel, newer: Panel) -> tuple[Rows, list[Array]]:
             rows.append(row)
             pieces.append(values)
     return np.array(rows, dtype=np.int64), pieces
+
+
+def _with_dependents(panel: Panel, rows: Rows, pieces: list[Array]) -> tuple[Rows, list[Array]]:
+    """The changed rows and those that read a covariate from one of them, ascending, with their values."""
+    linked = panel.covariates
+    if linked is None or len(rows) == 0:
+        return rows, pieces
+    changed = {panel.ids[row] for row in rows}
+    moved = np.append([name in changed for name in linked.sources], False)  # the appended one is read by -1
+    values = dict(zip(rows.tolist(), pieces, strict=True))
+    for row in np.flatnonzero(moved[linked.reads].any(axis=1)).tolist():
+        values.setdefault(row, panel.values[panel.indptr[row] : panel.indptr[row + 1]])
+    ordered = sorted(values)
+    return np.array(ordered, dtype=np.int64), [values[row] for row in ordered]
+
+
+def _relinked(panel: Panel) -> Panel:
+    """The panel with its covariates read anew from its own series; sources that it does not hold stay as they were."""
+    linked = panel.covariates
+    if linked is None:
+        return panel
+    place = {name: row for row, name in enumerate(panel.ids)}
+    own = [place[name] for name in linked.sources if name in place]
+    believed = dict(zip(own, without_absurd(replace(panel, covariates=None).take(own))[0], strict=True))
+    histories, start = [], []
+    for number, name in enumerate(linked.sources):
+        row = place.get(name)
+        histories.append(linked.source(number) if row is None else believed[row])
+        start.append(int(linked.start[number] if row is None else panel.start[row]))
+    sources = Panel.of(histories, freq=panel.freq, ids=linked.sources, start=start)
+    fresh = PanelCovariates.of(panel, linked.names, linked.knowledge, sources, linked.reads)
+    return replace(panel, covariates=fresh)
 
 
 def _with_histories(panel: Panel, rows: Rows, pieces: Sequence[Array]) -> Panel:

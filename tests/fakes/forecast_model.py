@@ -14,6 +14,7 @@ from industrial_brain.domain.forecasts import Failed, Forecast, Judgement, quant
 from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.scenarios import Scenario
 
 _FILE = "constants.json"
 
@@ -58,11 +59,15 @@ class ConstantModel:
     def series(self) -> tuple[str, ...]:
         return tuple(self._constants)
 
-    def forecast(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> list[Forecast | Failed]:
+    def forecast(
+        self, series: Sequence[str], horizon: int | None, levels: Sequence[float], scenario: Scenario | None = None
+    ) -> list[Forecast | Failed]:
         freq = Frequency.MONTHLY
         periods = freq.default_horizon if horizon is None else horizon
         if periods > freq.longest_horizon:
             raise HorizonError(f"{periods} months are too far ahead.", f"Ask for {freq.longest_horizon} at most.")
+        if scenario:
+            return [Failed(name, f"{name} depends on no covariate.") for name in series]
         return [self._forecast(name, freq, periods, levels) for name in series]
 
     def judged(self, answers: Sequence[Forecast | Failed], overrides: Sequence[Override]) -> list[Forecast | Failed]:

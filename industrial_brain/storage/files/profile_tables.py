@@ -22,8 +22,8 @@ from industrial_brain.domain.city import (
     SiteKind,
     Tier,
 )
-from industrial_brain.domain.errors import ProfileError
-from industrial_brain.domain.indicators import Aggregation, Indicator
+from industrial_brain.domain.errors import InputError, ProfileError
+from industrial_brain.domain.indicators import Aggregation, CovariateUse, Indicator, read_covariates
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Catalogue
 from industrial_brain.storage.listing import all_clusters, all_regions
@@ -69,6 +69,7 @@ def read_tables(directory: Path, catalogue: Catalogue, *, simulated: bool) -> Ci
         _check_parent(row, region, every_region)
     for row, indicator in indicators.values():
         _check_parts(row, indicator, every_indicator)
+        _check_covariates(row, indicator, every_indicator)
         stored = stored_indicators.get(indicator.code)
         if stored is not None and stored.frequency is not indicator.frequency:
             row.refuse(f"indicator '{indicator.code}' is stored with one value a {stored.frequency.noun}")
@@ -100,7 +101,7 @@ _CLUSTERS = _Columns("code", ("name", "class"), ("name_en",))
 _INDICATORS = _Columns(
     "code",
     ("name", "unit", "frequency", "sector"),
-    ("name_en", "aggregation", "weight", "numerator", "denominator", "nonnegative"),
+    ("name_en", "aggregation", "weight", "numerator", "denominator", "nonnegative", "covariates"),
 )
 _ENTERPRISES = _Columns("id", ("name", "region", "cluster", "employees"), ("simulated",))
 _SITES = _Columns("id", ("name", "kind", "region"), ("enterprise", "parent", "longitude", "latitude", "simulated"))
@@ -247,7 +248,19 @@ def _indicator(row: _Row) -> Indicator:
         numerator=row.maybe("numerator"),
         denominator=row.maybe("denominator"),
         nonnegative=row.flag("nonnegative", False),
+        covariates=_covariates(row),
     )
+
+
+def _covariates(row: _Row) -> tuple[CovariateUse, ...]:
+    try:
+        uses = read_covariates(row.text("covariates"))
+    except InputError as error:
+        row.refuse(f"covariates: {error.message} {error.next_step}".rstrip(". "))
+    twice = next((use.name for use in uses if sum(one.name == use.name for one in uses) > 1), None)
+    if twice is not None:
+        row.refuse(f"covariates names '{twice}' twice")
+    return uses
 
 
 def _enterprise(row: _Row, simulated: bool) -> Enterprise:
@@ -289,6 +302,15 @@ def _check_parent(row: _Row, region: Region, known: Mapping[str, Region]) -> Non
     row.refer("parent", region.parent, known)
     if known[region.parent].tier is not wanted:
         row.refuse(f"parent '{region.parent}' is a {known[region.parent].tier}; a {region.tier} needs a {wanted}")
+
+
+def _check_covariates(row: _Row, indicator: Indicator, known: Mapping[str, Indicator]) -> None:
+    for use in indicator.covariates:
+        row.refer("covariates", use.indicator, known)
+        if use.indicator == indicator.code:
+            row.refuse(f"covariates: '{indicator.code}' can't depend on itself")
+        if known[use.indicator].frequency is not indicator.frequency:
+            row.refuse(f"covariates: '{use.indicator}' is published by another frequency")
 
 
 #: the columns that each aggregation needs; the other ones stay empty

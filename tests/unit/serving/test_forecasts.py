@@ -32,6 +32,7 @@ def test_a_forecast_names_its_model_vintage_method_and_whether_it_is_simulated(p
                 "method": "constant",
                 "fallback": None,
                 "notes": [],
+                "scenario": None,
                 "weights": {},
                 "reconciliation_delta": None,
                 "judgement": None,
@@ -213,3 +214,28 @@ def test_beside_what_adds_up_what_does_not_fails_alone(planner: TestClient) -> N
     assert [one["series"] for one in answer["forecasts"]] == ["output:500103"]
     assert [one["series"] for one in answer["failed"]] == ["us/retail"]
     assert "not said to add up" in answer["failed"][0]["reason"]
+
+
+def test_a_scenario_on_a_series_without_covariates_is_answered_by_its_reason(planner: TestClient) -> None:
+    answer = _ask(planner, series=["output:500103"], scenario={"temperature": {"add": 2}}).json()
+    assert answer["forecasts"] == []
+    assert "no covariate" in answer["failed"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {},
+        {"temperature": {}},
+        {"temperature": {"add": "2"}},
+        {"temperature": {"add": 1, "values": [1]}},
+        {"temperature": {"values": []}},
+        {"temperature": {"plus": 2}},
+        {"temperature": {"add": 1e300}},
+        [1],
+    ],
+)
+def test_a_scenario_that_is_none_is_refused_by_its_place(planner: TestClient, scenario: Any) -> None:
+    answer = _ask(planner, series=["output:500103"], scenario=scenario)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith("/scenario")

@@ -123,7 +123,7 @@ def test_definitions_are_complete_and_in_an_order_that_can_be_computed() -> None
         needs = {definition.weight, definition.numerator, definition.denominator, spec.split_of, spec.total_of, part_of}
         assert needs - {None} <= before
         assert spec.process is None or spec.process.profile in PROFILES
-        derived = definition.aggregation is Aggregation.RATIO or spec.split_of or spec.total_of
+        derived = definition.aggregation is Aggregation.RATIO or spec.split_of or spec.total_of or spec.weather
         assert (spec.process is None) is bool(derived)
         before.add(definition.code)
 

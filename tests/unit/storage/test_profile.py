@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from industrial_brain.domain.city import Tier
+from industrial_brain.domain.covariates import Knowledge
 from industrial_brain.domain.errors import ProfileError
+from industrial_brain.domain.indicators import CovariateUse
 from industrial_brain.storage.profile import ProfileReport, load_profile
 from tests.fakes.stores import FakeCatalogue, FakeObservationStore
 from tests.unit.storage.conftest import NOW
@@ -201,4 +203,40 @@ def test_an_indicator_keeps_the_frequency_that_is_stored(profile: Profile) -> No
     profile.load()
     profile.write("indicators.csv", FILES["indicators.csv"].replace(",M,", ",Q,"))
     with pytest.raises(ProfileError, match="stored with one value a month"):
+        profile.load()
+
+
+_DECLARED = """code,name,unit,frequency,sector,covariates
+weather,气温,Cel,M,society,
+tariff,气价,{CNY}/m3,M,economy,
+weather_daily,气温,Cel,D,society,
+gas,用气量,m3,M,economy,temperature=weather:past_only; tariff:known_ahead
+"""
+
+
+def test_an_indicator_declares_what_it_depends_on_and_how_far_ahead_it_is_known(profile: Profile) -> None:
+    profile.write("indicators.csv", _DECLARED)
+    (profile.folder / "observations.csv").unlink()
+    (profile.folder / "observations-1.csv").unlink()
+    profile.load()
+    assert profile.catalogue.indicators()["gas"].covariates == (
+        CovariateUse("temperature", "weather", Knowledge.PAST_ONLY),
+        CovariateUse("tariff", "tariff", Knowledge.KNOWN_AHEAD),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("weather:past_only", "weather", "line 5: covariates: 'temperature=weather' declares no covariate"),
+        ("weather:past_only", "weather:later", "line 5: covariates: .* Write CODE:past_only or CODE:known_ahead"),
+        ("=weather:", "=wind:", "line 5: covariates 'wind' does not exist"),
+        ("=weather:", "=weather_daily:", "line 5: covariates: 'weather_daily' is published by another frequency"),
+        ("=weather:", "=gas:", "line 5: covariates: 'gas' can't depend on itself"),
+        ("tariff:known", "temperature=tariff:known", "line 5: covariates names 'temperature' twice"),
+    ],
+)
+def test_a_covariate_that_can_t_be_is_refused_by_its_line(profile: Profile, old: str, new: str, message: str) -> None:
+    profile.write("indicators.csv", _DECLARED.replace(old, new))
+    with pytest.raises(ProfileError, match=message):
         profile.load()

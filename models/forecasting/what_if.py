@@ -1,0 +1,171 @@
+"""What a scenario does to a fitted panel: which series it moves, by how much, and what it assumes.
+
+The regression's forecast under the scenario less its forecast under what is expected, added in full to what the ensemble says:
+the other members know no covariates, and their forecasts are of the expected ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from features.expectations import KNOWN, LAST_VALUE, NORMAL
+from industrial_brain.domain.errors import InputError
+from industrial_brain.domain.panel import Floats, Panel
+from industrial_brain.domain.protocols import Covariates, Distribution
+from industrial_brain.domain.scenarios import Assumption, Scenario
+from models.forecasting.combination import Combination, combine
+from models.forecasting.dynamic_regression import DynamicRegression
+from models.forecasting.fitted_panel import FittedPanel
+from models.forecasting.state import Rows
+
+_BASES = {KNOWN: "known", NORMAL: "normal", LAST_VALUE: "last value"}
+
+_MEMBER = "regression"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a scenario does to all series of a panel.
+
+    Attributes:
+        moved: the panel as it is under the scenario: what it predicts adds up, too.
+        expected, assumed: covariate to float64 (n, periods).
+        basis: covariate to (n,) words.
+        refusals: row to why the scenario says nothing of that series.
+        notes: row to what a reader should know.
+    """
+
+    moved: FittedPanel
+    expected: Mapping[str, Floats]
+    assumed: Mapping[str, Floats]
+    basis: Mapping[str, list[str]]
+    refusals: Mapping[int, str]
+    notes: Mapping[int, tuple[str, ...]]
+
+    def assumptions(self, row: int, horizon: int) -> dict[str, Assumption]:
+        return {
+            name: Assumption(
+                self.basis[name][row],
+                tuple(self.expected[name][row, :horizon].tolist()),
+                tuple(self.assumed[name][row, :horizon].tolist()),
+            )
+            for name in self.assumed
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Moved(Combination):
+    """A combination whose means are moved by what a scenario adds: `added`, float64 (n, periods), nothing beyond them."""
+
+    added: Floats
+
+    def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
+        own = combine([m.forecast(horizon, future) for m in self.members.values()], self.weights)
+        mean, shown = own.mean.copy(), min(horizon, self.added.shape[1])
+        mean[:, :shown] += self.added[:, :shown]
+        return replace(own, mean=mean)
+
+    def take(self, rows: Rows) -> Self:
+        return replace(
+            self,
+            members={name: m.take(rows) for name, m in self.members.items()},
+            weights=self.weights[rows],
+            added=self.added[rows],
+        )
+
+
+def scenario_effect(fitted: FittedPanel, scenario: Scenario, rows: Rows, horizon: int) -> Effect:
+    """The effect on every series of the panel; refusals and notes for `rows` alone.
+
+    A series that does not depend on one of the covariates is refused, never answered as if nothing had been asked; so is one
+    that the regression can't answer.
+
+    Raises:
+        InputError: values that are not one a period of the horizon, or (for all `rows`) a covariate that nothing depends on.
+    """
+    panel, model = fitted.panel, fitted.model
+    names = () if panel.covariates is None else panel.covariates.names
+    for name, change in scenario.items():
+        if change.values is not None and len(change.values) != horizon:
+            raise InputError(
+                f"The scenario gives {len(change.values)} values of {name}, and the horizon is {horizon}.",
+                "Give one value for each period that is forecast.",
+                pointer=f"/scenario/{name}/values",
+            )
+    n = len(panel)
+    every = fitted.lags(np.arange(n))
+    lag = int(np.where(np.isfinite(every), every, 0.0).max(initial=0.0))
+    periods = max(horizon, panel.freq.default_horizon) + 2 * lag  # as far as any is forecast so that all add up
+    member = model.members.get(_MEMBER)
+    refusals = {int(row): _why_not(panel, scenario, int(row)) for row in rows}
+    refusals = {row: why for row, why in refusals.items() if why}
+    asked = {name: change for name, change in scenario.items() if name in names}
+    if not isinstance(member, DynamicRegression) or not asked:
+        return Effect(fitted, {}, {}, {}, refusals, {})
+    everything = member.expectation(np.arange(n), periods)
+    expected, assumed, basis, future = {}, {}, {}, {}
+    for name, change in asked.items():
+        at = names.index(name)
+        before = everything[:, :, at]
+        after = before * change.multiply + change.add
+        if change.values is not None:
+            after = before.copy()
+            after[:, :horizon] = np.asarray(change.values)
+        future[str(at)] = after
+        expected[name], assumed[name] = before, after
+        basis[name] = [_BASES.get(int(code), "") for code in member.basis[:, at]]
+    moved, still = member.forecast(periods, future).mean, member.forecast(periods).mean
+    added = np.where(np.isfinite(moved) & np.isfinite(still), moved - still, 0.0)
+    under = replace(fitted, model=Moved(model.members, model.weights, added))
+    weights = model.weights[:, list(model.members).index(_MEMBER)]
+    notes: dict[int, tuple[str, ...]] = {}
+    for row in map(int, rows):
+        if row in refusals:
+            continue
+        if not np.isfinite(moved[row, :horizon]).all():
+            refusals[row] = "No regression on its covariates could be fitted, so a scenario can't be answered."
+            continue
+        lines = _beyond(panel, member, assumed, names, row, horizon)
+        if not weights[row] > 0.0:
+            lines.append("the regression that tells the scenario's effect has no weight in the forecast itself")
+        notes[row] = tuple(lines)
+    return Effect(under, expected, assumed, basis, refusals, notes)
+
+
+def _why_not(panel: Panel, scenario: Scenario, row: int) -> str:
+    linked = panel.covariates
+    has = [] if linked is None else [name for j, name in enumerate(linked.names) if linked.reads[row, j] >= 0]
+    lacking = [name for name in scenario if name not in has]
+    if not lacking:
+        return ""
+    known = f"it depends on {', '.join(has)}" if has else "it depends on no covariate"
+    return f"The scenario changes {', '.join(lacking)}, on which this series does not depend: {known}."
+
+
+def _beyond(
+    panel: Panel,
+    member: DynamicRegression,
+    assumed: Mapping[str, Floats],
+    names: tuple[str, ...],
+    row: int,
+    horizon: int,
+) -> list[str]:
+    """A line for each covariate that the scenario takes where it has never been."""
+    linked = panel.covariates
+    lines: list[str] = []
+    if linked is None:
+        return lines
+    for name, values in assumed.items():
+        seen = linked.source(int(linked.reads[row, names.index(name)]))
+        low, high = np.nanmin(seen), np.nanmax(seen)
+        outside = int(np.count_nonzero((values[row, :horizon] < low) | (values[row, :horizon] > high)))
+        if outside:
+            lines.append(
+                f"in {outside} of {horizon} periods the scenario takes {name} beyond the {low:.4g} to {high:.4g} that were "
+                "ever seen: its effect is extrapolated"
+            )
+    return lines
