@@ -336,8 +336,9 @@ class JudgementOut(Out):
 
 class AssumptionOut(Out):
     basis: str = Field(
-        description="What `expected` rests on: `known`, `normal` for the time of the year, `last value`."
+        description="What `expected` rests on beyond the known: `normal` for the time of the year, `last value`; or `known`."
     )
+    known: int = Field(description="How many of the first values of `expected` are known.")
     expected: list[float] = Field(description="The covariate without the scenario, one value a period.")
     assumed: list[float] = Field(description="The same under the scenario.")
 

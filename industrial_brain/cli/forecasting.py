@@ -310,9 +310,9 @@ def print_answer(wired: Brain, answer: Forecast | Failed, version: ModelVersion 
     out.print(shown)
     for name, assumed in (answer.scenario.covariates if answer.scenario else {}).items():
         then, now_ = (sum(values) / len(values) for values in (assumed.assumed, assumed.expected))
-        out.print(
-            f"Scenario: {name} is {number(then)} on average, not {number(now_)} ({assumed.basis}).", soft_wrap=True
-        )
+        partly = f"{assumed.known} periods known, then {assumed.basis}"
+        basis = partly if 0 < assumed.known < len(assumed.expected) else assumed.basis
+        out.print(f"Scenario: {name} is {number(then)} on average, not {number(now_)} ({basis}).", soft_wrap=True)
     by = ", ".join(f"{name} {weight:.0%}" for name, weight in answer.weights.items())
     model = f"version {version.version} of {version.name}" if version else "fitted on the spot"
     trained = answer.parameters_vintage

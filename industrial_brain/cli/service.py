@@ -18,6 +18,8 @@ from industrial_brain.cli.nowcast import print_nowcast, print_report, train
 from industrial_brain.cli.terminal import brain, err, number, out, progress_bar, waiting
 from industrial_brain.composition import Brain, shipped_profiles
 from industrial_brain.domain.access import Role
+from industrial_brain.domain.forecasts import ModelVersion
+from industrial_brain.domain.scenarios import read_scenario
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 #: the real series, and the simulated one, that the demo answers for
 _REAL, _SIMULATED = "CEU0500000001:US", "output:500000"
+
+#: what the demo asks: a series that depends on the weather, and a winter that is warmer by two degrees
+_HEATED, _WARMER = "gas_piped:500000", "temperature+2"
 
 _SEED = 20260101
 _DEMO_KEY = "demo"
@@ -71,6 +76,7 @@ def demo(
     for series in (_REAL, _SIMULATED):
         answer = wired.bundle(version).forecast([series], 12, [80, 95])[0]
         print_answer(wired, answer, version, chart=out.is_terminal)
+    _what_if(wired, version)
     _nowcast_if_declared(wired)
     if serve_after:
         _serve_demo(wired, host, port)
@@ -157,6 +163,13 @@ def _train_if_needed(wired: Brain) -> None:
         out.print(f"Version {champion.version} was trained on just this data, by just this code: nothing to train.")
         return
     print_training(run_training(wired))
+
+
+def _what_if(wired: Brain, version: ModelVersion) -> None:
+    """One scenario beside its baseline."""
+    out.print(f"What if: brain forecast {_HEATED} --horizon 6 --scenario {_WARMER}", soft_wrap=True)
+    answer = wired.bundle(version).forecast([_HEATED], 6, [80, 95], read_scenario([_WARMER]))[0]
+    print_answer(wired, answer, version, chart=False)
 
 
 def _nowcast_if_declared(wired: Brain) -> None:

@@ -35,10 +35,12 @@ Scenario: TypeAlias = Mapping[str, Change]
 class Assumption:
     """One covariate of an answer: what was expected of it, and what the scenario makes of it, one value a period.
 
-    `basis` says what the expectation rests on: `known`, `normal` (for the time of the year) or `last value`.
+    The first `known` of the expected values are known; `basis` says what the others rest on, `normal` (for the time of the
+    year) or `last value`, and is `known` where there are no others.
     """
 
     basis: str
+    known: int
     expected: tuple[float, ...]
     assumed: tuple[float, ...]
 

@@ -15,6 +15,7 @@ import numpy as np
 from features.expectations import KNOWN, LAST_VALUE, NORMAL
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.panel import Floats, Panel
+from industrial_brain.domain.periods import Ordinals
 from industrial_brain.domain.protocols import Covariates, Distribution
 from industrial_brain.domain.scenarios import Assumption, Scenario
 from models.forecasting.combination import Combination, combine
@@ -26,6 +27,9 @@ _BASES = {KNOWN: "known", NORMAL: "normal", LAST_VALUE: "last value"}
 
 _MEMBER = "regression"
 
+#: how far beyond all that was seen a straight line is drawn: the width of that, or this share of the largest of it
+_REACH = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -34,7 +38,8 @@ class Effect:
     Attributes:
         moved: the panel as it is under the scenario: what it predicts adds up, too.
         expected, assumed: covariate to float64 (n, periods).
-        basis: covariate to (n,) words.
+        known: covariate to int64 (n,), how many of the periods ahead are known.
+        basis: covariate to (n,) words: what the others rest on.
         refusals: row to why the scenario says nothing of that series.
         notes: row to what a reader should know.
     """
@@ -42,6 +47,7 @@ class Effect:
     moved: FittedPanel
     expected: Mapping[str, Floats]
     assumed: Mapping[str, Floats]
+    known: Mapping[str, Ordinals]
     basis: Mapping[str, list[str]]
     refusals: Mapping[int, str]
     notes: Mapping[int, tuple[str, ...]]
@@ -49,7 +55,8 @@ class Effect:
     def assumptions(self, row: int, horizon: int) -> dict[str, Assumption]:
         return {
             name: Assumption(
-                self.basis[name][row],
+                _BASES[KNOWN] if self.known[name][row] >= horizon else self.basis[name][row],
+                min(int(self.known[name][row]), horizon),
                 tuple(self.expected[name][row, :horizon].tolist()),
                 tuple(self.assumed[name][row, :horizon].tolist()),
             )
@@ -82,10 +89,11 @@ def scenario_effect(fitted: FittedPanel, scenario: Scenario, rows: Rows, horizon
     """The effect on every series of the panel; refusals and notes for `rows` alone.
 
     A series that does not depend on one of the covariates is refused, never answered as if nothing had been asked; so is one
-    that the regression can't answer.
+    that the regression can't answer, one whose covariate has never moved, and one whose covariate the scenario takes further
+    than any history tells of.
 
     Raises:
-        InputError: values that are not one a period of the horizon, or (for all `rows`) a covariate that nothing depends on.
+        InputError: values that are not one a period of the horizon.
     """
     panel, model = fitted.panel, fitted.model
     names = () if panel.covariates is None else panel.covariates.names
@@ -105,9 +113,9 @@ def scenario_effect(fitted: FittedPanel, scenario: Scenario, rows: Rows, horizon
     refusals = {row: why for row, why in refusals.items() if why}
     asked = {name: change for name, change in scenario.items() if name in names}
     if not isinstance(member, DynamicRegression) or not asked:
-        return Effect(fitted, {}, {}, {}, refusals, {})
+        return Effect(fitted, {}, {}, {}, {}, refusals, {})
     everything = member.expectation(np.arange(n), periods)
-    expected, assumed, basis, future = {}, {}, {}, {}
+    expected, assumed, known, basis, future = {}, {}, {}, {}, {}
     for name, change in asked.items():
         at = names.index(name)
         before = everything[:, :, at]
@@ -117,6 +125,7 @@ def scenario_effect(fitted: FittedPanel, scenario: Scenario, rows: Rows, horizon
             after[:, :horizon] = np.asarray(change.values)
         future[str(at)] = after
         expected[name], assumed[name] = before, after
+        known[name] = member.known[:, at]
         basis[name] = [_BASES.get(int(code), "") for code in member.basis[:, at]]
     moved, still = member.forecast(periods, future).mean, member.forecast(periods).mean
     added = np.where(np.isfinite(moved) & np.isfinite(still), moved - still, 0.0)
@@ -129,11 +138,14 @@ def scenario_effect(fitted: FittedPanel, scenario: Scenario, rows: Rows, horizon
         if not np.isfinite(moved[row, :horizon]).all():
             refusals[row] = "No regression on its covariates could be fitted, so a scenario can't be answered."
             continue
-        lines = _beyond(panel, member, assumed, names, row, horizon)
+        lines, why = _beyond(panel, assumed, names, row, horizon)
+        if why:
+            refusals[row] = why
+            continue
         if not weights[row] > 0.0:
             lines.append("the regression that tells the scenario's effect has no weight in the forecast itself")
         notes[row] = tuple(lines)
-    return Effect(under, expected, assumed, basis, refusals, notes)
+    return Effect(under, expected, assumed, known, basis, refusals, notes)
 
 
 def _why_not(panel: Panel, scenario: Scenario, row: int) -> str:
@@ -147,25 +159,30 @@ def _why_not(panel: Panel, scenario: Scenario, row: int) -> str:
 
 
 def _beyond(
-    panel: Panel,
-    member: DynamicRegression,
-    assumed: Mapping[str, Floats],
-    names: tuple[str, ...],
-    row: int,
-    horizon: int,
-) -> list[str]:
-    """A line for each covariate that the scenario takes where it has never been."""
+    panel: Panel, assumed: Mapping[str, Floats], names: tuple[str, ...], row: int, horizon: int
+) -> tuple[list[str], str]:
+    """A line for each covariate that the scenario takes where it has never been; or why it goes too far."""
     linked = panel.covariates
     lines: list[str] = []
     if linked is None:
-        return lines
+        return lines, ""
     for name, values in assumed.items():
         seen = linked.source(int(linked.reads[row, names.index(name)]))
-        low, high = np.nanmin(seen), np.nanmax(seen)
-        outside = int(np.count_nonzero((values[row, :horizon] < low) | (values[row, :horizon] > high)))
+        low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
+        if not high > low:
+            return lines, f"{name} has never been anything but {low:.4g}: what another value would do can't be known."
+        asked = values[row, :horizon]
+        reach = max(high - low, _REACH * max(abs(low), abs(high)))
+        if asked.min() < low - reach or asked.max() > high + reach:
+            furthest = asked.min() if low - asked.min() > asked.max() - high else asked.max()
+            return lines, (
+                f"The scenario takes {name} to {furthest:.4g}, and it was only ever between {low:.4g} and {high:.4g}: "
+                "no history tells of anything so far away."
+            )
+        outside = int(np.count_nonzero((asked < low) | (asked > high)))
         if outside:
             lines.append(
                 f"in {outside} of {horizon} periods the scenario takes {name} beyond the {low:.4g} to {high:.4g} that were "
                 "ever seen: its effect is extrapolated"
             )
-    return lines
+    return lines, ""

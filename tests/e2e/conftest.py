@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+
+PATIENCE = 60.0  # seconds after which a test gives up; none of them measures time
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,31 @@ class Installation:
         assert done.returncode == code, f"{words}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done
+
+
+@contextmanager
+def serving(installation: Installation, folder: Path) -> Iterator[httpx.Client]:
+    """`brain serve` in a process of its own, its log in `folder`, asked with a planner's key."""
+    key = installation.run("keys", "create", "planning office", "--role", "planner").stdout.strip()
+    log = folder / "serve.log"
+    with log.open("w") as written:
+        process = subprocess.Popen(
+            installation.command("serve", "--port", "0"),
+            cwd=ROOT,
+            env=installation.environment(),
+            stderr=written,
+            stdout=written,
+        )
+    try:
+        address = None
+        while address is None:
+            assert process.poll() is None, log.read_text()
+            address = re.search(r"Serving at (http://\S+)", log.read_text())
+        with httpx.Client(base_url=address[1], headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE) as client:
+            yield client
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="session")

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.conftest import ROOT, Installation
-
-PATIENCE = 60.0  # seconds after which a test gives up; none of them measures time
+from tests.e2e.conftest import Installation, serving
 
 CITY, PARTS = "output:990000", ("output:990101", "output:990102")
 
 
 @pytest.fixture
 def server(trained: Installation, tmp_path: Path) -> Iterator[httpx.Client]:
-    """`brain serve` in a process of its own, asked with a planner's key."""
-    key = trained.run("keys", "create", "planning office", "--role", "planner").stdout.strip()
-    log = tmp_path / "serve.log"
-    with log.open("w") as written:
-        process = subprocess.Popen(
-            trained.command("serve", "--port", "0"), cwd=ROOT, env=trained.environment(), stderr=written, stdout=written
-        )
-    try:
-        address = None
-        while address is None:
-            assert process.poll() is None, log.read_text()
-            address = re.search(r"Serving at (http://\S+)", log.read_text())
-        with httpx.Client(base_url=address[1], headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+    with serving(trained, tmp_path) as client:
+        yield client
 
 
 def _means(client: httpx.Client, **question: object) -> dict[str, list[float]]:

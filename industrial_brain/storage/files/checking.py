@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -146,7 +146,7 @@ class Checker:
             faults.mark(reason, where)
         known_at = self._moments(faults, chunk.known_at, len(codes))
         simulated = self._flags(faults, chunk.simulated, len(codes))
-        _mark_future(faults, infos, codes, periods, known_at)
+        _mark_future(faults, infos, codes, periods, known_at, self._names.decided)
         return CheckedRows(ids, codes, infos, periods, values, known_at, simulated, faults)
 
     def _dates(self, texts: Texts) -> tuple[npt.NDArray[np.int64], list[Written]]:
@@ -231,6 +231,7 @@ _PLAIN: Mapping[Reason, str] = {
     Reason.UNREADABLE_SIMULATED: "simulated is neither true nor false",
 }
 _REMEMBERED_DATES = 200_000
+_DECIDED_AHEAD = 10 * 366 * 86_400 * 1_000_000  # microseconds of ten years
 _UNREADABLE = np.iinfo(np.int64).min
 
 
@@ -281,11 +282,17 @@ def _mark_future(
     codes: npt.NDArray[np.int64],
     periods: Ordinals,
     known_at: npt.NDArray[np.int64],
+    decided: Set[str],
 ) -> None:
+    """Refuse periods that begin after their value became known; what is decided beforehand may be known `_DECIDED_AHEAD`."""
+    ahead = np.array([isinstance(one, SeriesInfo) and one.indicator in decided for one in infos], dtype=np.bool_)
+    granted = np.where(ahead, _DECIDED_AHEAD, 0)[codes]
     for frequency, rows in _by_frequency(infos, codes):
         if frequency is Frequency.ORDINAL:
             continue  # steps have no date
         at = np.flatnonzero(rows & ~faults.marked)
         future = np.zeros(len(codes), dtype=np.bool_)
-        future[at] = frequency.starts(periods[at]).astype("datetime64[us]").astype(np.int64) > known_at[at]
+        future[at] = (
+            frequency.starts(periods[at]).astype("datetime64[us]").astype(np.int64) > known_at[at] + granted[at]
+        )
         faults.mark(Reason.FUTURE_PERIOD, future)

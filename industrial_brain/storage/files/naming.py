@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from industrial_brain.domain.city import Cluster, Region
+from industrial_brain.domain.covariates import Knowledge
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.indicators import Indicator, SeriesInfo, SeriesKey
 from industrial_brain.domain.periods import Frequency
@@ -44,6 +45,13 @@ class SeriesNames:
         self._regions = all_regions(catalogue)
         self._clusters = all_clusters(catalogue)
         self._known: dict[str, SeriesInfo | Refused] = {}
+        #: indicators whose values are decided beforehand, as another indicator's declaration says
+        self.decided: Set[str] = {
+            use.indicator
+            for indicator in self._indicators.values()
+            for use in indicator.covariates
+            if use.knowledge is Knowledge.KNOWN_AHEAD
+        }
 
     def resolve(self, dates: Mapping[str, Callable[[], Iterable[Written]]]) -> list[SeriesInfo | Refused]:
         """What each id means. `dates` gives, when asked, the dates of the id's rows at hand."""

@@ -57,7 +57,7 @@ def test_a_warmer_winter_needs_less_gas_and_the_baseline_stands_beside_it(bundle
     assert saved[3] == pytest.approx(10.0, abs=3.0)  # January: two degrees at 5 a degree
     assumed = answer.scenario.covariates["temperature"]
     assert np.array(assumed.assumed) - np.array(assumed.expected) == pytest.approx([2.0] * 6)
-    assert assumed.basis == "normal"
+    assert (assumed.basis, assumed.known) == ("normal", 0)
 
 
 def test_the_whole_moves_by_what_its_parts_do(bundle: ForecastBundle) -> None:
@@ -87,8 +87,29 @@ def test_values_are_taken_as_they_are_and_one_a_period(bundle: ForecastBundle) -
 
 
 def test_a_scenario_beyond_anything_seen_says_so(bundle: ForecastBundle) -> None:
-    assert any("extrapolated" in note for note in _one(bundle, "north", temperature=Change(add=40.0)).notes)
+    assert any("extrapolated" in note for note in _one(bundle, "north", temperature=Change(add=20.0)).notes)
     assert not any("extrapolated" in note for note in _one(bundle, "north", temperature=Change(add=0.1)).notes)
+
+
+@pytest.mark.parametrize(
+    "change", [Change(add=1000.0), Change(add=-300.0), Change(add=1e14), Change(values=(1.0, 2.0, 3.0, 4.0, 5.0, 1e9))]
+)
+def test_a_scenario_that_no_history_tells_of_is_refused(bundle: ForecastBundle, change: Change) -> None:
+    (answer,) = bundle.forecast(["north"], 6, scenario={"temperature": change})
+    assert isinstance(answer, Failed) and "no history tells" in answer.reason
+
+
+def test_a_covariate_that_never_moved_can_t_be_asked_about() -> None:
+    rng = np.random.default_rng(5)
+    panel = replace(
+        Panel.of([50.0 + rng.normal(0.0, 1.0, 96)], ids=["gas"], start=[FIRST]), calendar=country_calendar("CN")
+    )
+    tariff = Panel.of([np.full(96, 2.5)], start=[FIRST])
+    linked = PanelCovariates.of(panel, ["tariff"], [Knowledge.KNOWN_AHEAD], tariff, np.array([[0]]))
+    (answer,) = fit_panels([replace(panel, covariates=linked)]).forecast(
+        ["gas"], 3, scenario={"tariff": Change(multiply=0.9)}
+    )
+    assert isinstance(answer, Failed) and "never been anything but 2.5" in answer.reason
 
 
 def test_a_saved_version_answers_a_scenario_with_the_same_numbers(bundle: ForecastBundle, tmp_path: Path) -> None:

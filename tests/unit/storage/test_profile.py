@@ -11,6 +11,7 @@ from industrial_brain.domain.city import Tier
 from industrial_brain.domain.covariates import Knowledge
 from industrial_brain.domain.errors import ProfileError
 from industrial_brain.domain.indicators import CovariateUse
+from industrial_brain.storage.files.report import Reason
 from industrial_brain.storage.profile import ProfileReport, load_profile
 from tests.fakes.stores import FakeCatalogue, FakeObservationStore
 from tests.unit.storage.conftest import NOW
@@ -240,3 +241,17 @@ def test_a_covariate_that_can_t_be_is_refused_by_its_line(profile: Profile, old:
     profile.write("indicators.csv", _DECLARED.replace(old, new))
     with pytest.raises(ProfileError, match=message):
         profile.load()
+
+
+def test_what_is_decided_beforehand_may_be_known_before_its_period_and_nothing_else_may(profile: Profile) -> None:
+    profile.write("indicators.csv", _DECLARED)
+    (profile.folder / "observations-1.csv").unlink()
+    rows = ["tariff,2026-12-01", "tariff,2099-01-01", "weather,2026-12-01"]
+    lines = [f"{name}:500103,{day},1.5,2025-06-05T00:00:00Z" for name, day in (row.split(",") for row in rows)]
+    profile.write("observations.csv", "unique_id,ds,y,known_at\n" + "\n".join(lines) + "\n")
+    (report,) = profile.load().imports
+    assert report.accepted == 1
+    assert [(one.line, one.reason) for one in report.rejections] == [
+        (3, Reason.FUTURE_PERIOD),
+        (4, Reason.FUTURE_PERIOD),
+    ]
