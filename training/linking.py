@@ -38,7 +38,7 @@ def sources_of(
     return {
         source
         for info in infos.values()
-        if info.indicator in indicators and info.region is not None
+        if info.indicator is not None and info.indicator in indicators and info.region is not None
         for use in indicators[info.indicator].covariates
         for source in _candidates(use.indicator, info.region, parents)
     }

@@ -7,7 +7,7 @@ from industrial_brain.domain.covariates import Knowledge
 from industrial_brain.domain.indicators import CovariateUse, Indicator, SeriesInfo
 from industrial_brain.domain.panel import Panel
 from industrial_brain.domain.periods import Frequency
-from training.linking import link_covariates
+from training.linking import link_covariates, sources_of
 from training.plan import plan_training
 
 PARENTS = {"500000": None, "500103": "500000", "500103001": "500103"}
@@ -48,6 +48,14 @@ def test_known_ahead_and_past_only_stay_apart() -> None:
     assert panel.covariates is not None
     kinds = dict(zip(panel.covariates.names, panel.covariates.knowledge, strict=True))
     assert kinds == {"price": Knowledge.KNOWN_AHEAD, "temperature": Knowledge.PAST_ONLY}
+
+
+def test_whoever_reads_some_series_is_told_which_others_they_depend_on() -> None:
+    indicators = {"gas": _indicator("gas", WEATHER), "weather": _indicator("weather")}
+    town = SeriesInfo("gas:500103001", Frequency.MONTHLY, "1", "gas", indicator="gas", region="500103001")
+    free = SeriesInfo("mine", Frequency.MONTHLY, "1", "mine")
+    found = sources_of({town.id: town, free.id: free}, indicators, PARENTS)
+    assert found == {"weather:500103001", "weather:500103", "weather:500000"}
 
 
 def test_a_covariate_is_part_of_what_decides_a_fit() -> None:
