@@ -217,7 +217,7 @@ def _quarterly_mean(x: Floats, rows: np.typing.NDArray[np.int64]) -> Floats:
 
 
 def _extended(x: Floats) -> Floats:
-    """A column whose months behind the last known one are forecast by an autoregression of two lags."""
+    """A column whose missing months, behind its end and inside it, are forecast by an autoregression of two lags."""
     seen = np.flatnonzero(np.isfinite(x))
     out = x.copy()
     if len(seen) < 24:
@@ -226,8 +226,9 @@ def _extended(x: Floats) -> Floats:
     inside = np.nan_to_num(x[seen[0] : last + 1])
     lagged = np.column_stack([inside[_LAGS - k - 1 : -k - 1] for k in range(_LAGS)])
     phi = np.linalg.lstsq(lagged, inside[_LAGS:], rcond=None)[0]
-    for row in range(last + 1, len(x)):
-        out[row] = float(phi @ np.nan_to_num(out[row - _LAGS : row])[::-1])
+    for row in range(int(seen[0]) + _LAGS, len(x)):
+        if not np.isfinite(out[row]):
+            out[row] = float(phi @ np.nan_to_num(out[row - _LAGS : row])[::-1])
     return out
 
 
