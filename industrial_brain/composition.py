@@ -234,6 +234,7 @@ class Brain:
         progress: Progress = no_progress,
     ) -> NowcastReport:
         """Train a version of the declared nowcasts on what was known at `as_of` (now, without one)."""
+        from features.countries import country_calendar
         from training.nowcast_pipeline import train_nowcasts
         from training.pipeline import Provenance
         from training.provenance import code_fingerprint, git_sha, lock_hash
@@ -242,6 +243,7 @@ class Brain:
             targets=tuple(self.catalogue.nowcasts().values()),
             read=self.observations.read_panels,
             infos=self.catalogue.series(),
+            calendar=country_calendar(self.settings.country),
             vintage=self._passed(as_of),
             provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
             executor=executor,
@@ -252,6 +254,7 @@ class Brain:
 
     def has_nowcast_news(self, champion: ModelVersion) -> bool:
         """Whether training nowcasts now would see other data or declarations, or run other code, than this version."""
+        from features.countries import country_calendar
         from training.nowcast_pipeline import gather_today, nowcast_fingerprint
         from training.provenance import code_fingerprint
 
@@ -259,7 +262,7 @@ class Brain:
         if not targets:
             return False
         read, infos = self.observations.read_panels, self.catalogue.series()
-        pieces = gather_today(targets, read, infos, self.clock())
+        pieces = gather_today(targets, read, infos, country_calendar(self.settings.country), self.clock())
         return nowcast_fingerprint(pieces, code_fingerprint()) != champion.tags.get("data")
 
     def nowcast(

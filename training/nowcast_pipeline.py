@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from industrial_brain.domain.calendar import Calendar
 from industrial_brain.domain.errors import BundleError, NothingToTrainError
 from industrial_brain.domain.forecasts import Failed, ModelVersion, Outcome, Trained
 from industrial_brain.domain.indicators import SeriesInfo
@@ -51,6 +52,7 @@ def train_nowcasts(
     targets: Sequence[NowcastTarget],
     read: Reader,
     infos: Mapping[str, SeriesInfo],
+    calendar: Calendar,
     vintage: dt.datetime,
     provenance: Provenance,
     executor: Mapper,
@@ -64,12 +66,13 @@ def train_nowcasts(
 
     Args:
         read: the store; it is asked for today, and for the end of each month that is replayed.
+        calendar: of the installation's country; its moving festival is taken out.
 
     Raises:
         NothingToTrainError: no target is declared, or none could be fitted.
         UnavailableError: the executor was lost.
     """
-    pieces, failed = gather(targets, read, infos, vintage)
+    pieces, failed = gather(targets, read, infos, calendar, vintage)
     fitted: dict[str, FittedNowcast] = {}
     for piece, found in executor.each(fit_nowcast, pieces):
         if isinstance(found, Failed):
@@ -101,7 +104,11 @@ def train_nowcasts(
 
 
 def gather(
-    targets: Sequence[NowcastTarget], read: Reader, infos: Mapping[str, SeriesInfo], vintage: dt.datetime
+    targets: Sequence[NowcastTarget],
+    read: Reader,
+    infos: Mapping[str, SeriesInfo],
+    calendar: Calendar,
+    vintage: dt.datetime,
 ) -> tuple[list[NowcastPiece], list[Failed]]:
     """A piece of work a target, with what was known at the end of each month that is replayed.
 
@@ -115,15 +122,19 @@ def gather(
     month = Frequency.MONTHLY.ordinal(vintage)
     series = _series_of(targets, infos)
     past = {at: read(_end_of(at), series) for at in range(month - REPLAYED, month)}
-    return _pieces(targets, read(vintage, series), past, infos, month)
+    return _pieces(targets, read(vintage, series), past, infos, calendar, month)
 
 
 def gather_today(
-    targets: Sequence[NowcastTarget], read: Reader, infos: Mapping[str, SeriesInfo], vintage: dt.datetime
+    targets: Sequence[NowcastTarget],
+    read: Reader,
+    infos: Mapping[str, SeriesInfo],
+    calendar: Calendar,
+    vintage: dt.datetime,
 ) -> list[NowcastPiece]:
     """The pieces without the past: enough for a fingerprint."""
     today = read(vintage, _series_of(targets, infos))
-    return _pieces(targets, today, {}, infos, Frequency.MONTHLY.ordinal(vintage))[0]
+    return _pieces(targets, today, {}, infos, calendar, Frequency.MONTHLY.ordinal(vintage))[0]
 
 
 def _series_of(targets: Sequence[NowcastTarget], infos: Mapping[str, SeriesInfo]) -> list[str]:
@@ -135,13 +146,14 @@ def _pieces(
     today: Sequence[Panel],
     past: Mapping[int, Sequence[Panel]],
     infos: Mapping[str, SeriesInfo],
+    calendar: Calendar,
     month: int,
 ) -> tuple[list[NowcastPiece], list[Failed]]:
     late = set(future_dated(today, month))
     pieces: list[NowcastPiece] = []
     failed: list[Failed] = []
     for target in targets:
-        found = _piece(target, infos, today, past, month, late)
+        found = _piece(target, infos, today, past, calendar, month, late)
         if isinstance(found, Failed):
             failed.append(found)
         else:
@@ -154,7 +166,12 @@ def nowcast_fingerprint(pieces: Sequence[NowcastPiece], code: str) -> str:
     digest = hashlib.sha256(code.encode())
     for piece in pieces:
         digest.update(json.dumps(asdict(piece.target), sort_keys=True, default=str).encode())
-        for array in (piece.table.quarterly, np.array([piece.table.start, piece.month]), piece.table.values):
+        for array in (
+            piece.festivals,
+            piece.table.quarterly,
+            np.array([piece.table.start, piece.month]),
+            piece.table.values,
+        ):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
@@ -197,6 +214,7 @@ def _piece(
     infos: Mapping[str, SeriesInfo],
     today: Sequence[Panel],
     past: Mapping[int, Sequence[Panel]],
+    calendar: Calendar,
     month: int,
     late: set[str],
 ) -> NowcastPiece | Failed:
@@ -219,6 +237,7 @@ def _piece(
         table=_table(today, series, month),
         month=month,
         vintages={at: _table(panels, series, at) for at, panels in past.items() if panels},
+        festivals=calendar.festivals,
         notes=tuple(notes),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from industrial_brain.domain.errors import BrainError, InputError
 from industrial_brain.domain.forecasts import Failed
 from industrial_brain.domain.nowcasts import NowcastTarget, Transformation
 from industrial_brain.domain.panel import Floats
-from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.periods import Frequency, Ordinals
 from models.nowcast.factor_model import ITERATIONS, Layout, estimate
 from models.nowcast.fitted import STEPS, STOPPED, FittedNowcast, Record, View
 from models.nowcast.selection import relatedness
@@ -54,6 +54,7 @@ class NowcastPiece:
         table: everything known at the vintage, target and indicators.
         month: the vintage's month.
         vintages: month -> what was known at its end, where the store knows.
+        festivals: first days of the lunar years where they are kept, since 1970-01-01.
         notes: what was remarked while gathering.
     """
 
@@ -65,13 +66,16 @@ class NowcastPiece:
     table: MonthTable
     month: int
     vintages: Mapping[int, MonthTable]
+    festivals: Ordinals = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     notes: tuple[str, ...] = ()
 
 
 def fit_nowcast(piece: NowcastPiece) -> FittedNowcast | Failed:
     """The fitted nowcast, or in a sentence why there is none."""
     try:
-        fitted = fit_one(piece.target, piece.freq, piece.unit, piece.units, piece.table, piece.month)
+        fitted = fit_one(
+            piece.target, piece.freq, piece.unit, piece.units, piece.table, piece.month, festivals=piece.festivals
+        )
         record = replay(piece)
     except BrainError as error:
         return Failed(piece.target.series, str(error))
@@ -92,8 +96,12 @@ def fit_one(
     table: MonthTable,
     month: int,
     iterations: int = ITERATIONS,
+    festivals: Ordinals | None = None,
 ) -> FittedNowcast:
     """Choose, scale and estimate on one table; intervals are the model's own.
+
+    Args:
+        festivals: first days of the lunar years where they are kept, since 1970-01-01.
 
     Raises:
         InputError: the target is too short or constant, no indicator is of use, or the model could not be estimated.
@@ -103,7 +111,7 @@ def fit_one(
     ids = [target.series, *_usable(table, target, month, notes)]
     codes = np.array([_code(name, target, table, units, freq, ids[0]) for name in ids], dtype=np.int64)
     table = table.take(ids)
-    scaling = fit_scaling(table, codes, exempt=0)
+    scaling = fit_scaling(table, codes, exempt=0, festivals=festivals)
     if not scaling.deviation[0] > 0.0:
         raise InputError(
             f"'{target.series}' does not move: there is nothing to nowcast.", "Declare a target that has a history."
@@ -143,6 +151,7 @@ def fit_one(
     scaling = replace(
         scaling,
         codes=codes[at],
+        moving=scaling.moving[at],
         seasonal=scaling.seasonal[at],
         mean=scaling.mean[at],
         deviation=scaling.deviation[at],
@@ -184,7 +193,16 @@ def replay(piece: NowcastPiece, months: int = REPLAYED) -> Record:
         shown, real = _shown(piece, month, delays)
         try:
             if fitted is None or month - fitted_at >= _REFIT:
-                fitted = fit_one(piece.target, piece.freq, piece.unit, piece.units, shown, month, _REPLAY_ITERATIONS)
+                fitted = fit_one(
+                    piece.target,
+                    piece.freq,
+                    piece.unit,
+                    piece.units,
+                    shown,
+                    month,
+                    _REPLAY_ITERATIONS,
+                    festivals=piece.festivals,
+                )
                 fitted_at = month
             view = fitted.view(shown, month)
             rows += [row for period in view.periods()[:STEPS] if (row := _judged(view, period, piece.table, real))]

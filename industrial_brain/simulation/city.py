@@ -18,7 +18,15 @@ from industrial_brain.simulation.calendar import History, Timeline
 from industrial_brain.simulation.events import Event, effects, plan_events, plan_shocks
 from industrial_brain.simulation.indicators import CATALOGUE, Grain, Spec
 from industrial_brain.simulation.places import CITY, Places, build_places
-from industrial_brain.simulation.process import World, build_world, gas_weights, simulate, simulate_shares, split_by_day
+from industrial_brain.simulation.process import (
+    World,
+    build_world,
+    gas_weights,
+    periods_of,
+    simulate,
+    simulate_shares,
+    split_by_day,
+)
 from industrial_brain.simulation.publication import (
     Grid,
     Rows,
@@ -234,6 +242,22 @@ def _bottom(
         whole = known[spec.process.part_of].at(grid.places).final
         return _rounded(whole * simulate_shares(spec.process, len(grid.places), timeline, rng))
     ids = [f"{spec.code}:{place}" for place in grid.places]
+    if spec.activity:
+        months = city.timelines[Frequency.MONTHLY]
+        own = simulate(
+            spec.process,
+            shares=grid.shares,
+            clusters=None,
+            timeline=months,
+            world=city.world,
+            effects=np.zeros((len(grid.places), len(months))),
+            rng=rng,
+        )
+        parts = [(share, known[code].at(grid.places).final.astype(np.float64)) for code, share in spec.activity.items()]
+        error = effects(events, ids, timeline) + spec.measured * rng.standard_normal((len(ids), len(timeline)))
+        parts.append((1.0 - sum(spec.activity.values()), own))
+        sums = periods_of(parts, spec.process.level * grid.shares, months, timeline, error)
+        return _rounded(sums * 10.0**spec.decimals)
     shares = grid.shares if spec.indicator.aggregation is Aggregation.SUM else np.ones(len(grid.places))
     values = simulate(
         spec.process,

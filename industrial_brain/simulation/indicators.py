@@ -6,7 +6,8 @@ product are derived from other indicators.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from industrial_brain.domain.city import Sector
@@ -38,6 +39,9 @@ class Spec:
         preliminary: share of the bottom values that are published as an estimate first, and revised a month later.
         split_of: code of the monthly indicator whose values are spread over days.
         total_of: code of the quarterly indicator whose values sum to years.
+        activity: monthly indicators that its periods are made of, and the share that each has in the place's activity at the
+            start; what is left is `process`, by month.
+        measured: standard deviation of the error (log) with which such a sum is measured.
         weather: whether it is the temperature that all series share, as it was measured.
     """
 
@@ -49,6 +53,8 @@ class Spec:
     preliminary: float = 0.0
     split_of: str | None = None
     total_of: str | None = None
+    activity: Mapping[str, float] = field(default_factory=dict)
+    measured: float = 0.0
     weather: bool = False
 
     @property
@@ -220,18 +226,6 @@ _ECONOMY = (
         grain=Grain.CITY, decimals=1, lag=0, weather=True,
     ),
     _added(
-        "gdp", "地区生产总值", "Gross domestic product", _MONEY, _Q, Sector.ECONOMY,
-        decimals=2, lag=20, preliminary=0.25,
-        process=Process(
-            level=4_200, growth=0.06, wander=0.01, noise=0.012, profile="industry", festival=-0.1, cycle=0.8,
-        ),
-    ),
-    _weighted(
-        "capacity_utilisation", "工业产能利用率", "Industrial capacity utilisation", "%", _Q, Sector.ECONOMY,
-        weight="gdp", decimals=1, lag=20,
-        process=Process(level=75, wander=0.008, noise=0.012, spread=0.03, cycle=0.3),
-    ),
-    _added(
         "investment", "固定资产投资额", "Fixed-asset investment", _MONEY, _M, Sector.ECONOMY,
         decimals=2, lag=18, preliminary=0.10,
         process=Process(
@@ -263,6 +257,22 @@ _ECONOMY = (
         process=Process(
             level=480, growth=-0.05, wander=0.08, noise=0.08, profile="construction", festival=-0.3, cycle=0.8,
         ),
+    ),
+    Spec(
+        indicator=Indicator(
+            "gdp", "地区生产总值", "Gross domestic product", _MONEY, _Q, Sector.ECONOMY, Aggregation.SUM, nonnegative=True,
+        ),
+        grain=Grain.DISTRICT, decimals=2, lag=20, preliminary=0.25,
+        activity={
+            "output": 0.28, "retail_sales": 0.12, "investment": 0.11, "floor_space_sold": 0.06, "freight": 0.05,
+        },
+        measured=0.006,
+        process=Process(level=4_200, growth=0.06, wander=0.01, noise=0.012, festival=-0.05, cycle=0.8, flow=True),
+    ),
+    _weighted(
+        "capacity_utilisation", "工业产能利用率", "Industrial capacity utilisation", "%", _Q, Sector.ECONOMY,
+        weight="gdp", decimals=1, lag=20,
+        process=Process(level=75, wander=0.008, noise=0.012, spread=0.03, cycle=0.3),
     ),
     _added(
         "new_enterprises", "新登记企业数", "Enterprises registered", "{enterprises}", _M, Sector.ECONOMY,

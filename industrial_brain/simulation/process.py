@@ -6,6 +6,7 @@ frequency's periods, so that a week, a month and a year of the same city tell th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,6 +163,36 @@ def simulate_shares(process: Process, n: int, timeline: Timeline, rng: np.random
     logit = logit + _trend(process, n, len(timeline), months, rng)
     logit += process.noise * _error(n, len(timeline), months, rng)
     return np.asarray(1.0 / (1.0 + np.exp(-logit)))
+
+
+def periods_of(
+    parts: Sequence[tuple[float, Floats]], level: Floats, months: Timeline, timeline: Timeline, error: Floats
+) -> Floats:
+    """What the months of each period add up to (n, periods): a place's activity is made of parts, each an index of its own
+    first year times its share, and a period is the sum of its months, measured with an error.
+
+    Args:
+        parts: shares, which add up to 1, and monthly values (n, months); a part that a place has none of goes to the last one.
+        level: (n,) a period's value at the start.
+        error: (n, periods), logs.
+    """
+    own = _index(parts[-1][1])
+    activity = np.zeros_like(own)
+    for share, values in parts:
+        index = _index(values)
+        activity += share * np.where(np.isfinite(index), index, own)
+    lengths = months.periods_per_year / timeline.periods_per_year
+    of_month = np.searchsorted(timeline.starts, months.starts, side="right") - 1
+    inside = (months.starts >= timeline.starts[0]) & (months.ends <= timeline.ends[-1])
+    sums = np.zeros((len(own), len(timeline)))
+    np.add.at(sums.T, of_month[inside], activity.T[inside])
+    return np.asarray(level[:, None] / lengths * sums * np.exp(error))
+
+
+def _index(values: Floats) -> Floats:
+    """Values over the mean of their first year; NaN for what is zero there."""
+    base = values[:, :12].mean(axis=1, keepdims=True)
+    return np.asarray(np.divide(values, base, out=np.full(values.shape, np.nan), where=base > 0.0))
 
 
 def split_by_day(totals: npt.NDArray[np.int64], timeline: Timeline, weights: Floats) -> npt.NDArray[np.int64]:

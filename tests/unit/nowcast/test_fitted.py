@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.spring_festival import festival_shares, lunar_new_years
 from industrial_brain.domain.errors import BundleError, InputError
 from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.nowcasts import NowcastTarget, Tense, Transformation
@@ -17,7 +18,7 @@ from models.nowcast.factor_model import estimate
 from models.nowcast.fitted import FittedNowcast
 from models.nowcast.selection import relatedness
 from models.nowcast.table import future_dated, month_table
-from models.nowcast.transform import default_transformation, fit_scaling, transformed
+from models.nowcast.transform import default_transformation, festival_columns, fit_scaling, transformed
 from tests.fakes.economy import START, TARGET, Economy, economy
 from training.nowcasting import NowcastPiece, fit_nowcast, fit_one
 
@@ -226,6 +227,35 @@ def test_season_is_taken_out_and_given_back() -> None:
     assert abs(np.std(z) - 1.0) < 1e-9 and np.abs(z).max() < 4
     back = scaling.restore(0, np.arange(481, 576), z)
     np.testing.assert_allclose(back, growth[1:], atol=1e-12)
+
+
+def test_a_festival_that_moves_is_taken_out_and_given_back() -> None:
+    """A month makes a third less while the festival lasts, which is in January one year and in February the next."""
+    months = np.arange(552, 552 + 96)  # from January 2016 on
+    shares = festival_shares(lunar_new_years(), Frequency.MONTHLY, months)
+    noise = np.random.default_rng(0).normal(0.0, 0.004, 96)
+    levels = np.exp(5.0 + shares @ np.array([-0.05, -0.20, -0.10]) + np.cumsum(noise))
+    table = month_table(
+        [Panel.of([levels, np.exp(np.cumsum(noise))], ids=["a", "b"], start=[552] * 2)], ["a", "b"], 647
+    )
+    codes = np.array([5, 5])
+    plain = fit_scaling(table, codes, exempt=0)
+    scaling = fit_scaling(table, codes, exempt=0, festivals=lunar_new_years())
+    assert plain.deviation[0] > 5.0 * scaling.deviation[0] and abs(scaling.deviation[0] - 0.004) < 0.001
+    np.testing.assert_allclose(scaling.moving[0], [-0.05, -0.20, -0.10], atol=0.02)
+    assert not scaling.moving[1].any()
+    z = scaling.standardise(table)[1:, 0]
+    np.testing.assert_allclose(scaling.restore(0, months[1:], z), np.diff(np.log(levels)), atol=1e-12)
+    assert float(scaling.restore(0, 553, z[0])) == pytest.approx(np.diff(np.log(levels))[0])
+
+
+@pytest.mark.parametrize("code", [1, 2, 3])
+def test_the_festival_is_differenced_as_the_series_is(code: int) -> None:
+    months = np.arange(552, 600)
+    shares = festival_shares(lunar_new_years(), Frequency.MONTHLY, months)
+    table = month_table([Panel.of([shares[:, 1]], ids=["a"], start=[552])], ["a"], 599)
+    found = festival_columns(lunar_new_years(), Transformation(code), months)[:, 1]
+    np.testing.assert_allclose(found[2:], transformed(table, np.array([code]))[2:, 0])
 
 
 def test_days_and_weeks_become_the_months_that_are_over() -> None:

@@ -10,8 +10,9 @@ import pytest
 from industrial_brain.domain.indicators import Aggregation
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.simulation.calendar import History, Timeline
+from industrial_brain.simulation.city import City
 from industrial_brain.simulation.indicators import CATALOGUE, Grain, Spec
-from industrial_brain.simulation.process import split_by_day
+from industrial_brain.simulation.process import periods_of, split_by_day
 
 Values = dict[str, dict[str, Decimal]]
 
@@ -75,6 +76,36 @@ def test_days_of_gas_sum_to_the_month(newest: Values) -> None:
     whole = {month: sum(volumes, Decimal(0)) for month, volumes in days.items() if len(volumes) >= 28}
     assert whole == {month: newest["gas_piped:500000"][month] for month in whole}
     assert len(whole) == 120
+
+
+def test_a_quarter_is_what_its_months_add_up_to(city: City) -> None:
+    months, quarters = city.timelines[Frequency.MONTHLY], city.timelines[Frequency.QUARTERLY]
+    industry = np.full((2, len(months)), 4.0)
+    industry[1] = 0.0  # a place without industry
+    industry[0, 13] *= 2.0
+    rest = np.tile([[5.0], [6.0]], (1, len(months)))
+    level = np.array([300.0, 90.0])
+    error = np.zeros((2, len(quarters)))
+    error[1, 3] = np.log(1.1)
+    found = periods_of([(0.25, industry), (0.75, rest)], level, months, quarters, error)
+    expected = np.tile(level[:, None], (1, len(quarters)))
+    expected[0, quarters.ordinals == months.ordinals[13] // 3] += (
+        25.0  # a twelfth of the level: a quarter of one month in three
+    )
+    expected[1, 3] *= 1.1
+    np.testing.assert_allclose(found, expected, rtol=2e-3)  # quarters have 91.3 days on average, and years 365.25
+
+
+def test_industry_that_falls_takes_the_product_with_it(newest: Values) -> None:
+    """The city's quarterly product moves with what its months say of it."""
+    product, output = newest["gdp:500000"], newest["output:500000"]
+    growth = []
+    for quarter in sorted(product)[4:]:
+        year, month = int(quarter[:4]), int(quarter[5:7])
+        sums = [sum(output[f"{y}-{m:02d}-01"] for m in range(month, month + 3)) for y in (year - 1, year)]
+        before = product[f"{year - 1}{quarter[4:]}"]
+        growth.append((float(product[quarter] / before), float(sums[1] / sums[0])))
+    assert np.corrcoef(np.array(growth).T)[0, 1] > 0.6
 
 
 def test_quarters_sum_to_the_year(newest: Values) -> None:

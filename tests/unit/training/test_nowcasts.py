@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from industrial_brain.domain.calendar import Calendar
 from industrial_brain.domain.errors import NothingToTrainError
 from industrial_brain.domain.forecasts import Failed, Trained
 from industrial_brain.domain.indicators import SeriesInfo
@@ -28,6 +29,8 @@ from training.nowcasting import fit_one, no_record, spread
 from training.pipeline import Provenance
 
 NOW = dt.datetime(2026, 1, 10, tzinfo=dt.UTC)
+_NO_DAYS = np.empty(0, dtype=np.int64)
+PLAIN = Calendar("US", holidays=_NO_DAYS, workdays=_NO_DAYS, festivals=_NO_DAYS)
 
 
 class Desk:
@@ -59,6 +62,7 @@ class Desk:
             targets=targets or (self.town.target,),
             read=self.read,
             infos=self.infos,
+            calendar=PLAIN,
             vintage=vintage,
             provenance=Provenance(0, "code", "sha", "lock"),
             executor=InProcess(),
@@ -120,7 +124,7 @@ def test_a_target_that_fails_is_named_and_the_others_are_fitted(trained: tuple[D
 def test_unknown_indicators_and_values_of_the_future_are_left_out_and_said(desk: Desk) -> None:
     target = replace(desk.town.target, indicators=(*desk.town.ids, "nothing:1"))
     pieces, _ = gather(
-        [target], lambda _as_of, _series: desk.town.panels(), desk.infos, dt.datetime(2025, 6, 30, tzinfo=dt.UTC)
+        [target], lambda _as_of, _series: desk.town.panels(), desk.infos, PLAIN, dt.datetime(2025, 6, 30, tzinfo=dt.UTC)
     )
     assert "nothing:1 is left out: there is no such series." in pieces[0].notes
     assert "i0:1 has values of the future: they are left out." in pieces[0].notes
@@ -130,7 +134,7 @@ def test_unknown_indicators_and_values_of_the_future_are_left_out_and_said(desk:
 def test_without_a_declaration_or_a_fit_there_is_nothing_to_train(desk: Desk) -> None:
     with pytest.raises(NothingToTrainError, match="declared"):
         train_nowcasts(
-            targets=(), read=desk.read, infos=desk.infos, vintage=NOW, provenance=Provenance(0, "", "", ""),
+            targets=(), read=desk.read, infos=desk.infos, calendar=PLAIN, vintage=NOW, provenance=Provenance(0, "", "", ""),
             executor=InProcess(), registry=desk.registry,
         )  # fmt: skip
     with pytest.raises(NothingToTrainError, match="There is no series"):
@@ -140,10 +144,10 @@ def test_without_a_declaration_or_a_fit_there_is_nothing_to_train(desk: Desk) ->
 
 def test_equal_data_and_declarations_have_equal_fingerprints(desk: Desk) -> None:
     target = desk.town.target
-    pieces, _ = gather([target], desk.read, desk.infos, NOW)
-    today = gather_today([target], desk.read, desk.infos, NOW)
+    pieces, _ = gather([target], desk.read, desk.infos, PLAIN, NOW)
+    today = gather_today([target], desk.read, desk.infos, PLAIN, NOW)
     assert nowcast_fingerprint(pieces, "x") == nowcast_fingerprint(today, "x")
-    other = gather_today([replace(target, most_related=2)], desk.read, desk.infos, NOW)
+    other = gather_today([replace(target, most_related=2)], desk.read, desk.infos, PLAIN, NOW)
     assert nowcast_fingerprint(other, "x") != nowcast_fingerprint(today, "x") != nowcast_fingerprint(today, "y")
 
 
