@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from features.countries import country_calendar
 from industrial_brain.domain.errors import HorizonError, InputError
 from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.panel import Floats, Panel
@@ -22,7 +23,17 @@ from serving.bodies import read_json
 from serving.deps import PeriodReader
 from serving.forecasting import write_answer
 from serving.problems import Fault, FieldsError, fault_of, pointer_to
-from serving.schemas import ADHOC_SERIES, ADHOC_VALUES, JOB_SERIES, JOB_VALUES, AdhocColumns, AdhocRows, AdhocSizes
+from serving.schemas import (
+    ADHOC_SERIES,
+    ADHOC_VALUES,
+    JOB_SERIES,
+    JOB_VALUES,
+    AdhocColumns,
+    AdhocRow,
+    AdhocRows,
+    AdhocSizes,
+)
+from training.own_covariates import horizons_of, told, with_own_covariates
 from training.pipeline import fit_panels
 
 #: what stands where a version's name would
@@ -62,18 +73,29 @@ def answer(body: bytes, now: dt.datetime, read_periods: PeriodReader) -> bytes:
     Raises:
         HttpError: it is not JSON.
         FieldsError: fields, dates or duplicates that are wrong, with a pointer each; the first 100 of them.
-        InputError: more series, or more periods with their gaps, than one request may hold.
+        InputError: more series, or more periods with their gaps, than one request may hold; covariates that no model reads
+            (`training.own_covariates`), or a country without a calendar.
         HorizonError, LevelError: as a version raises them.
     """
     question = _read(body)
     panel = panel_of(question, read_periods, REQUEST)
-    outcomes = fit_panels([panel]).forecast(panel.ids, question.horizon, question.levels)
+    require_horizon(question.freq, question.horizon)
+    outcomes = fit_panels([panel], horizons=horizons_of([panel], question.horizon)).forecast(
+        panel.ids, question.horizon, question.levels
+    )
     return write_answer(as_asked(outcomes, question, panel, now), MODEL)
 
 
 def panel_of(question: Question, read_periods: PeriodReader, limits: Limits) -> Panel:
-    """The series of a question. Raises FieldsError and InputError as `answer`."""
-    return _panel(_table(question, read_periods), question.freq, question.season, limits)
+    """The series of a question, with their covariates. Raises FieldsError and InputError as `answer`."""
+    table = _table(question, read_periods)
+    panel = _panel(table, question.freq, question.season, limits)
+    if isinstance(question, AdhocSizes):
+        return panel
+    calendar = country_calendar(question.country) if question.country else None
+    if not table.names:
+        return replace(panel, calendar=calendar)
+    return with_own_covariates(panel, table.names, table.codes, table.periods, table.covariates, calendar)
 
 
 def as_asked(
@@ -83,7 +105,7 @@ def as_asked(
 
     Series that came without dates are answered in steps, whatever picked the season.
     """
-    for outcome, last in zip(outcomes, panel.last.tolist(), strict=True):
+    for outcome, last in zip(told(outcomes, panel), panel.last.tolist(), strict=True):
         if isinstance(outcome, Failed):
             yield outcome
             continue
@@ -115,6 +137,7 @@ class _Table:
     Attributes:
         ids: the distinct names; `codes` points into it.
         pointer: where a row's period stands in the request.
+        names: of covariates; `covariates` is float64 (rows, names).
     """
 
     ids: tuple[str, ...]
@@ -122,6 +145,8 @@ class _Table:
     periods: Ordinals
     values: Floats
     pointer: Callable[[int], str]
+    names: tuple[str, ...] = ()
+    covariates: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def _read(body: bytes) -> Question:
@@ -159,14 +184,17 @@ def _table(question: Question, read_periods: PeriodReader) -> _Table:
             return _Table(names, codes, periods, _floats(y), lambda row: pointer_to("y", row))
         case AdhocRows(rows=rows):
             ids, dates, y = [one.unique_id for one in rows], [one.ds for one in rows], [one.y for one in rows]
+            x = _columns_of(rows)
             pointer = _of_rows
         case AdhocColumns(unique_id=ids, ds=dates, y=y):
-            for name, column in (("ds", dates), ("y", y)):
+            x = question.x or {}
+            columns: list[tuple[tuple[str, ...], Sequence[object]]] = [(("ds",), dates), (("y",), y)]
+            for path, column in [*columns, *((("x", name), one) for name, one in x.items())]:
                 if len(column) != len(ids):
                     raise InputError(
-                        f"`unique_id` has {len(ids):,} entries and `{name}` {len(column):,}.",
+                        f"`unique_id` has {len(ids):,} entries and `{path[-1]}` {len(column):,}.",
                         "Give each column one entry a row.",
-                        pointer=pointer_to(name),
+                        pointer=pointer_to(*path),
                     )
             pointer = _of_columns
     periods, fits = read_periods(question.freq, dates)
@@ -181,7 +209,14 @@ def _table(question: Question, read_periods: PeriodReader) -> _Table:
         )
     places = {name: place for place, name in enumerate(dict.fromkeys(ids))}
     codes = np.array([places[name] for name in ids], dtype=np.int64)
-    return _Table(tuple(places), codes, periods, _floats(y), pointer)
+    covariates = np.stack([_floats(column) for column in x.values()], axis=1) if x else np.empty((len(codes), 0))
+    return _Table(tuple(places), codes, periods, _floats(y), pointer, tuple(x), covariates)
+
+
+def _columns_of(rows: Sequence[AdhocRow]) -> dict[str, list[float | None]]:
+    """Covariates by name, in the order in which they first appear."""
+    names = dict.fromkeys(name for one in rows if one.x for name in one.x)
+    return {name: [(one.x or {}).get(name) for one in rows] for name in names}
 
 
 def _panel(table: _Table, freq: Frequency, season: int | None, limits: Limits) -> Panel:

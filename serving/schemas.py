@@ -284,24 +284,43 @@ class _AdhocIn(In):
     )
 
 
+#: covariates of one ad-hoc series
+_COVARIATES = 10
+
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class _DatedIn(_AdhocIn):
+    country: Country | None = Field(
+        default=None, description="ISO 3166 code: its holidays and working days are told to the models that know them."
+    )
+
+
 class AdhocRow(In):
     unique_id: SeriesId
     ds: PeriodIn
     y: ValueIn = Field(description="Null: no value.")
+    x: Annotated[dict[Text, ValueIn], Field(min_length=1, max_length=_COVARIATES)] | None = Field(
+        default=None,
+        description="Covariates of this period by name; rows behind the last `y` tell what is known ahead.",
+    )
 
 
-class AdhocRows(_AdhocIn):
+class AdhocRows(_DatedIn):
     """Series to fit on the spot, as a long frame of rows."""
 
     rows: list[AdhocRow] = Field(min_length=1, max_length=ADHOC_VALUES)
 
 
-class AdhocColumns(_AdhocIn):
+class AdhocColumns(_DatedIn):
     """Series to fit on the spot, as a long frame of columns."""
 
     unique_id: list[SeriesId] = Field(min_length=1, max_length=ADHOC_VALUES)
     ds: list[PeriodIn] = Field(max_length=ADHOC_VALUES)
     y: list[ValueIn] = Field(max_length=ADHOC_VALUES)
+    x: Annotated[dict[Text, list[ValueIn]], Field(min_length=1, max_length=_COVARIATES)] | None = Field(
+        default=None, description="Columns of covariates by name; rows behind the last `y` tell what is known ahead."
+    )
 
 
 class AdhocSizes(_AdhocIn):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from industrial_brain.cli.reports import print_rejections
+from industrial_brain.cli.reports import print_rejections, without_missing
 from industrial_brain.cli.terminal import plural, progress_bar, waiting
 from industrial_brain.composition import Brain
 from industrial_brain.domain.errors import InputError, UnknownIdError
@@ -21,6 +21,8 @@ from industrial_brain.domain.periods import Frequency
 from industrial_brain.settings import Settings
 
 if TYPE_CHECKING:
+    from industrial_brain.domain.calendar import Calendar
+    from industrial_brain.domain.panel import Panel
     from models.forecasting.bundle import ForecastBundle
 
 
@@ -54,19 +56,43 @@ class FittedFile:
             )
             if isinstance(one, Forecast)
             else one
-            for one in self.bundle.forecast(series or self.bundle.series, horizon, levels)
+            for one in self._told(series or self.bundle.series, horizon, levels)
         ]
+
+    def _told(self, series: Sequence[str], horizon: int | None, levels: Sequence[float]) -> Iterator[Forecast | Failed]:
+        """The answers, with a note where a series' covariates have no part in its own."""
+        from training.own_covariates import told
+
+        panels = [fitted.panel for fitted in self.bundle.panels.values()]
+        places = {name: (panel, row) for panel in panels for row, name in enumerate(panel.ids)}
+        for one in self.bundle.forecast(series, horizon, levels):
+            panel, row = places[one.series]
+            yield from told([one], panel.take([row]))
 
 
 @contextmanager
-def fitted_file(path: Path, freq: Frequency | None, now: dt.datetime) -> Iterator[FittedFile]:
+def fitted_file(
+    path: Path,
+    freq: Frequency | None,
+    now: dt.datetime,
+    covariates: Sequence[str] = (),
+    country: str | None = None,
+    horizon: int | None = None,
+) -> Iterator[FittedFile]:
     """Import a CSV or Parquet file into a throw-away database, print the rows that it rejects, and fit all its series.
 
+    Args:
+        covariates: columns that the series depend on; see `training.own_covariates`.
+        country: ISO 3166 code of the calendar that the series keep.
+        horizon: that will be asked for.
+
     Raises:
-        FileFormatError: it can't be read as a table.
-        InputError: no row of it can be used.
+        FileFormatError: it can't be read as a table, or has no such column.
+        InputError: no row of it can be used; covariates that no model reads; a country without a calendar.
     """
+    from features.countries import country_calendar
     from industrial_brain.storage.indicator_files import import_indicators
+    from training.own_covariates import horizons_of
     from training.pipeline import fit_panels
 
     with tempfile.TemporaryDirectory(prefix="brain-forecast-") as folder:
@@ -83,16 +109,30 @@ def fitted_file(path: Path, freq: Frequency | None, now: dt.datetime) -> Iterato
                 now=now,
                 progress=progress,
             )
+        if covariates:  # rows without `y` tell what is known ahead
+            report = without_missing(report)
         print_rejections(report, "`brain import indicators FILE --rejects FILE` writes all of them.")
         if not report.accepted:
             raise InputError(
                 f"{path.name} holds no value that can be used.",
                 "The reasons are above; --freq says what dates alone can't." if report.rejected else "Was it cut off?",
             )
-        panels = wired.observations.read_panels(now)
+        calendar = country_calendar(country) if country else None
+        panels = [
+            _with_covariates(panel, path, covariates, calendar) if covariates else replace(panel, calendar=calendar)
+            for panel in wired.observations.read_panels(now)
+        ]
         with waiting(f"Fitting {plural(report.series, 'series', 'series')}"):
-            bundle = fit_panels(panels)
+            bundle = fit_panels(panels, horizons=horizons_of(panels, horizon))
         yield FittedFile(path.name, wired, bundle, now)
+
+
+def _with_covariates(panel: Panel, path: Path, names: Sequence[str], calendar: Calendar | None) -> Panel:
+    from industrial_brain.storage.files.covariates import read_covariates
+    from training.own_covariates import with_own_covariates
+
+    rows, periods, values = read_covariates(path, names, panel)
+    return with_own_covariates(panel, names, rows, periods, values, calendar)
 
 
 def write_paths(path: Path, answers: Sequence[Forecast | Failed]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from industrial_brain.cli.adhoc import fitted_file, write_forecasts, write_paths
+from industrial_brain.cli.adhoc import FittedFile, fitted_file, write_forecasts, write_paths
 from industrial_brain.cli.chart import draw_forecast
 from industrial_brain.cli.nowcast import print_report, train
 from industrial_brain.cli.terminal import (
@@ -139,6 +139,13 @@ def forecast(
     freq: Annotated[
         Frequency | None, typer.Option(help="With --csv: frequency of the series; default: as their dates have it.")
     ] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(help="With --csv: a column that the series depend on; rows behind the last y are known ahead."),
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="With --csv: ISO 3166 code of the country whose holidays the series keep.")
+    ] = None,
     out_file: Annotated[
         Path | None,
         typer.Option(
@@ -164,6 +171,8 @@ def forecast(
     Example: `brain forecast CEU0500000001:US --horizon 12`
 
     Example: `brain forecast --csv examples/indicators-long.csv --horizon 6`
+
+    Example: `brain forecast --csv gas.csv --covariate temperature --country CN`
     """
     if level is not None and not level:
         raise InputError("No level was given.", "Levels are percentages, for instance --level 80 --level 95.")
@@ -178,16 +187,21 @@ def forecast(
     if file is not None:
         if changes:
             raise InputError(
-                "--scenario asks about covariates, and a file of --csv has none.", "Leave out one of them."
+                "--scenario asks a version, and --csv has none.",
+                "Write the scenario's values into the column of --covariate, behind the last y.",
             )
         if as_of is not None:
             raise InputError("--as-of asks for a version, and --csv for none.", "Leave out one of them.")
-        _forecast_file(
-            file, freq, series or [], horizon, level or [80, 95], as_json, charted, out_file, paths, seed, aggregate
-        )
+        with fitted_file(file, freq, now(), covariate or [], country, horizon) as fitted:
+            _forecast_file(
+                fitted, series or [], horizon, level or [80, 95], as_json, charted, out_file, paths, seed, aggregate
+            )
         return
-    if freq is not None or (out_file is not None and paths is None):
-        raise InputError("--freq and --out go with --csv, and --out with --paths.", "Leave them out, or name a file.")
+    if freq is not None or covariate or country is not None or (out_file is not None and paths is None):
+        raise InputError(
+            "--freq, --covariate, --country and --out go with --csv, and --out with --paths.",
+            "Leave them out, or name a file.",
+        )
     if not series:
         raise InputError("No series was named.", "Find ids with `brain indicators SEARCH`, or give a file with --csv.")
     wired = brain()
@@ -345,8 +359,7 @@ def _has_news(wired: Brain, champion: ModelVersion, task: Task, seed: int) -> bo
 
 
 def _forecast_file(
-    file: Path,
-    freq: Frequency | None,
+    fitted: FittedFile,
     series: Sequence[str],
     horizon: int | None,
     levels: Sequence[float],
@@ -357,26 +370,25 @@ def _forecast_file(
     seed: int,
     aggregate: Total | None,
 ) -> None:
-    with fitted_file(file, freq, now()) as fitted:
-        answers = _with_paths(fitted.bundle, fitted.forecast(series, horizon, levels), levels, paths, seed, aggregate)
-        failed = [answer for answer in answers if isinstance(answer, Failed)]
-        if out_file is not None:
-            (write_forecasts if paths is None else write_paths)(out_file, answers)
-        if as_json:
-            out.print_json(json.dumps({"model": {"name": "ad-hoc", "version": None}, "answers": _plain(answers)}))
-        elif out_file is None and len(answers) <= _TABLES:
-            for answer in answers:
-                print_answer(fitted.wired, answer, None, chart=chart)
-        else:
-            out.print(
-                f"Forecast {len(answers) - len(failed):,} of {plural(len(answers), 'series', 'series')}; "
-                + ("name some, or write all with --out FILE.csv." if out_file is None else f"written to {out_file}."),
-                soft_wrap=True,
-            )
-            for one in failed[:_TABLES]:
-                err.print(f"{one.series}: {one.reason}", soft_wrap=True)
-            if len(failed) > _TABLES:
-                err.print(f"and {len(failed) - _TABLES:,} more failed; --json lists all.")
+    answers = _with_paths(fitted.bundle, fitted.forecast(series, horizon, levels), levels, paths, seed, aggregate)
+    failed = [answer for answer in answers if isinstance(answer, Failed)]
+    if out_file is not None:
+        (write_forecasts if paths is None else write_paths)(out_file, answers)
+    if as_json:
+        out.print_json(json.dumps({"model": {"name": "ad-hoc", "version": None}, "answers": _plain(answers)}))
+    elif out_file is None and len(answers) <= _TABLES:
+        for answer in answers:
+            print_answer(fitted.wired, answer, None, chart=chart)
+    else:
+        out.print(
+            f"Forecast {len(answers) - len(failed):,} of {plural(len(answers), 'series', 'series')}; "
+            + ("name some, or write all with --out FILE.csv." if out_file is None else f"written to {out_file}."),
+            soft_wrap=True,
+        )
+        for one in failed[:_TABLES]:
+            err.print(f"{one.series}: {one.reason}", soft_wrap=True)
+        if len(failed) > _TABLES:
+            err.print(f"and {len(failed) - _TABLES:,} more failed; --json lists all.")
     _require_one(answers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from industrial_brain.cli.terminal import err, out, plural, table
@@ -49,6 +50,16 @@ def print_rejections(report: ImportReport, next_step: str) -> None:
     err.print(listing)
     if report.rejected > _SHOWN:
         err.print(f"The first {_SHOWN} of {report.rejected:,}; {next_step}")
+
+
+def without_missing(report: ImportReport) -> ImportReport:
+    """The report without the rows that only lack a value."""
+    from industrial_brain.storage.files.report import Reason
+
+    reasons = dict(report.reasons)
+    reasons.pop(Reason.MISSING_VALUE, None)
+    kept = tuple(one for one in report.rejections if one.reason is not Reason.MISSING_VALUE)
+    return replace(report, rejected=sum(reasons.values()), reasons=reasons, rejections=kept)
 
 
 def print_profile(report: ProfileReport) -> None:

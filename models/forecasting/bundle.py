@@ -212,7 +212,7 @@ class ForecastBundle:
                     freq, int(row), m, dict(zip(keys, map(tuple, q), strict=True)), delta if moved else None, levels
                 )
                 if effect is not None and isinstance(answer, Forecast):
-                    answer = _under(effect, answer, int(row), without)
+                    answer = _under_scenario(effect, answer, int(row), without)
                 answers[asked[i]] = answer
         return [answers[i] for i in range(len(series))]
 
@@ -439,7 +439,7 @@ class ForecastBundle:
         return cls(vintage=vintage, panels=panels, provenance=provenance, trained_on=trained_on)
 
 
-def _under(effect: Effect, answer: Forecast, row: int, baseline: list[float]) -> Forecast | Failed:
+def _under_scenario(effect: Effect, answer: Forecast, row: int, baseline: list[float]) -> Forecast | Failed:
     """The answer as one under a scenario; or why there is none."""
     if row in effect.refusals:
         return Failed(answer.series, effect.refusals[row])

@@ -27,6 +27,7 @@ from serving.live import ForecastModel
 from serving.problems import Fault, FieldsError
 from training.executors import InProcess
 from training.kept import KeepingExecutor
+from training.own_covariates import horizons_of
 from training.pipeline import Checkpoints, fit_panels
 from training.vintages import VintageBacktest
 
@@ -175,7 +176,7 @@ def _of_body(question: JobRows | JobColumns | JobSizes, folder: Path, tools: Too
         tell(Advance(done, total, resumed))
 
     executor = KeepingExecutor(InProcess(), tools.checkpoints(folder / "partitions"), fitted)
-    bundle = fit_panels([panel], executor=executor)
+    bundle = fit_panels([panel], horizons=horizons_of([panel], question.horizon), executor=executor)
     pieces = (panel.ids[first : first + _ASKED] for first in range(0, total, _ASKED))
     answers = (one for some in pieces for one in bundle.forecast(some, question.horizon, question.levels))
     return adhoc.as_asked(answers, question, panel, tools.clock()), adhoc.MODEL, total

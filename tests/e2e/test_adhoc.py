@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
+import pandas as pd
 import pytest
 
 from industrial_brain.domain.errors import UnavailableError
@@ -162,3 +164,25 @@ def test_a_mistake_about_a_file_gets_one_sentence_and_a_next_step(
     empty: Installation, words: tuple[str, ...], complaint: str
 ) -> None:
     assert complaint in empty.run("forecast", *words, code=2).stderr
+
+
+def test_a_column_of_a_file_is_a_covariate(empty: Installation, tmp_path: Path) -> None:
+    """Rows behind the last `y` hold what is known ahead; they are no rejections."""
+    file = tmp_path / "gas.csv"
+    days = pd.date_range("2024-02-15", periods=400, freq="D")
+    warmth = 12.0 - 9.0 * np.cos(2.0 * np.pi * np.arange(400) / 365.25) + np.random.default_rng(1).normal(0.0, 3.0, 400)
+    gas = 100.0 - 2.0 * warmth
+    table = pd.DataFrame({"unique_id": "gas", "ds": days.strftime("%Y-%m-%d"), "y": gas, "warmth": warmth})
+    table.loc[396:, "y"] = np.nan
+    table.to_csv(file, index=False)
+    asked = ("forecast", "--csv", str(file), "--horizon", "4", "--covariate", "warmth", "--country", "CN")
+    done = empty.run(*asked, "--json")
+    assert "Rejected" not in done.stderr
+    (answer,) = json.loads(done.stdout)["answers"]
+    assert answer["mean"] == pytest.approx(gas[396:], abs=2.0)
+    assert "has no further column 'warmt'" in empty.run(*asked[:-3], "warmt", code=2).stderr
+    wide = tmp_path / "wide.csv"
+    wide.write_text("ds,gas\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n")
+    refused = empty.run("forecast", "--csv", str(wide), "--covariate", "warmth", code=2)
+    assert "no long table" in refused.stderr
+    assert "--covariate" in empty.run("forecast", "gas", "--covariate", "warmth", code=2).stderr

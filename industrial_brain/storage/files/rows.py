@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -51,6 +51,7 @@ class Chunk:
         known_at, simulated: None where the file has no such column.
         empty: cells of a wide table that hold nothing, and stand for no observation.
         broken: rows that could not be split into columns.
+        others: further columns of a long table that were asked for, by name.
     """
 
     lines: npt.NDArray[np.int64]
@@ -61,6 +62,7 @@ class Chunk:
     simulated: Texts | None
     empty: int = 0
     broken: list[BrokenRow] = field(default_factory=list)
+    others: Mapping[str, Texts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,20 @@ class Table:
     chunks: Iterator[Chunk]
 
 
-def read_table(path: Path, *, encoding: str | None, is_period: Callable[[str], bool], progress: Progress) -> Table:
+def read_table(
+    path: Path,
+    *,
+    encoding: str | None,
+    is_period: Callable[[str], bool],
+    progress: Progress,
+    others: Sequence[str] = (),
+) -> Table:
     """Open a CSV or Parquet file; chunks are read as they are asked for, in bounded memory.
 
     Args:
         is_period: whether a column header names a period.
         progress: told of bytes (CSV) or rows (Parquet).
+        others: further columns to read; only a long table has them.
 
     Raises:
         FileFormatError: not a readable file, not text, no such columns; while reading: a quote that never ends.
@@ -97,13 +107,15 @@ def read_table(path: Path, *, encoding: str | None, is_period: Callable[[str], b
     except OSError as error:
         raise FileFormatError(f"{path} can't be read: {error.strerror}.", "Check its name and rights.") from error
     if magic == b"PAR1":
-        return _parquet(path, is_period, progress)
+        return _parquet(path, is_period, progress, others)
     if path.suffix.lower() == ".parquet":
         raise FileFormatError(f"{path} is not a Parquet file, whatever its name says.", "Export it again.")
-    return _csv(path, detect_encoding(path, encoding), is_period, progress)
+    return _csv(path, detect_encoding(path, encoding), is_period, progress, others)
 
 
-def _csv(path: Path, encoding: str, is_period: Callable[[str], bool], progress: Progress) -> Table:
+def _csv(
+    path: Path, encoding: str, is_period: Callable[[str], bool], progress: Progress, others: Sequence[str]
+) -> Table:
     with path.open(encoding=encoding, newline="") as file:
         first = file.readline(_SNIFFED)
     delimiter = max(",;\t", key=first.count)
@@ -116,12 +128,18 @@ def _csv(path: Path, encoding: str, is_period: Callable[[str], bool], progress: 
         raise FileFormatError(
             f"The first line of {path} is not a header of columns divided by comma, semicolon or tab.", _SHAPES
         )
-    layout, ignored = _layout(path, header, is_period)
-    return Table(layout, encoding, ignored, _csv_chunks(path, encoding, delimiter, header, layout, progress))
+    layout, ignored = _layout(path, header, is_period, others)
+    return Table(layout, encoding, ignored, _csv_chunks(path, encoding, delimiter, header, layout, progress, others))
 
 
 def _csv_chunks(
-    path: Path, encoding: str, delimiter: str, header: list[str], layout: str, progress: Progress
+    path: Path,
+    encoding: str,
+    delimiter: str,
+    header: list[str],
+    layout: str,
+    progress: Progress,
+    others: Sequence[str],
 ) -> Iterator[Chunk]:
     width, size = len(header), path.stat().st_size
     with path.open("rb") as raw, io.TextIOWrapper(raw, encoding, newline="") as file:
@@ -138,7 +156,7 @@ def _csv_chunks(
                     # a quoted cell spans lines: a row starts behind the lines that the rows before it took
                     breaks = [sum(cell.count("\n") for cell in row) for row in rows]
                     lines += np.concatenate([[0], np.cumsum(breaks[:-1])]).astype(np.int64)
-                yield _split(rows, lines, header, layout, delimiter)
+                yield _split(rows, lines, header, layout, delimiter, others)
                 progress(min(raw.tell(), size), size)
         except csv.Error as error:
             raise FileFormatError(
@@ -148,7 +166,12 @@ def _csv_chunks(
 
 
 def _split(
-    rows: list[list[str]], lines: npt.NDArray[np.int64], header: list[str], layout: str, delimiter: str
+    rows: list[list[str]],
+    lines: npt.NDArray[np.int64],
+    header: list[str],
+    layout: str,
+    delimiter: str,
+    others: Sequence[str],
 ) -> Chunk:
     broken = []
     widths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
@@ -162,29 +185,29 @@ def _split(
         rows = [row for row, good in zip(rows, whole, strict=True) if good]
         lines = lines[whole]
     columns = [_texts(column) for column in zip(*rows, strict=True)] if rows else [_texts(()) for _ in header]
-    return _chunk(dict(zip(header, columns, strict=True)), lines, header, layout, broken)
+    return _chunk(dict(zip(header, columns, strict=True)), lines, header, layout, broken, others)
 
 
-def _parquet(path: Path, is_period: Callable[[str], bool], progress: Progress) -> Table:
+def _parquet(path: Path, is_period: Callable[[str], bool], progress: Progress, others: Sequence[str]) -> Table:
     try:
         file = pq.ParquetFile(path)
     except _BROKEN_PARQUET as error:
         raise FileFormatError(f"{path} is not a whole Parquet file.", "Export it again.") from error
     header = list(file.schema_arrow.names)
-    layout, ignored = _layout(path, header, is_period)
-    return Table(layout, "parquet", ignored, _parquet_chunks(path, file, header, layout, progress))
+    layout, ignored = _layout(path, header, is_period, others)
+    return Table(layout, "parquet", ignored, _parquet_chunks(path, file, header, layout, progress, others))
 
 
 def _parquet_chunks(
-    path: Path, file: pq.ParquetFile, header: list[str], layout: str, progress: Progress
+    path: Path, file: pq.ParquetFile, header: list[str], layout: str, progress: Progress, others: Sequence[str]
 ) -> Iterator[Chunk]:
-    used = [*_LONG, *(name for name in _BESIDE if name in header)] if layout == "long" else header
+    used = [*_LONG, *(name for name in _BESIDE if name in header), *others] if layout == "long" else header
     total, done = file.metadata.num_rows, 0
     with file:
         for batch in _batches(path, file, max(1, CHUNK // (1 if layout == "long" else len(header))), used):
             lines = np.arange(done + 1, done + 1 + batch.num_rows)
             columns = {name: _as_text(path, name, batch.column(name)) for name in used}
-            yield _chunk(columns, lines, used, layout, [])
+            yield _chunk(columns, lines, used, layout, [], others)
             done += batch.num_rows
             progress(done, total)
 
@@ -207,13 +230,22 @@ def _as_text(path: Path, name: str, column: pa.Array) -> Texts:
     return np.asarray(texts.to_numpy(zero_copy_only=False), dtype=object)
 
 
-def _layout(path: Path, header: Sequence[str], is_period: Callable[[str], bool]) -> tuple[str, tuple[str, ...]]:
+def _layout(
+    path: Path, header: Sequence[str], is_period: Callable[[str], bool], others: Sequence[str]
+) -> tuple[str, tuple[str, ...]]:
     """The layout that a header means, and its columns that mean nothing."""
     repeated = sorted({name for name in header if header.count(name) > 1}) if len(set(header)) < len(header) else []
     if repeated:
         raise FileFormatError(f"{path} has the column '{repeated[0]}' twice.", "Give each column one name.")
     if set(_LONG) <= set(header):
-        return "long", tuple(name for name in header if name not in (*_LONG, *_BESIDE))
+        further = tuple(name for name in header if name not in (*_LONG, *_BESIDE))
+        lacking = next((name for name in others if name not in further), None)
+        if lacking is not None:
+            has = f"it has {', '.join(further)}" if further else "it has none"
+            raise FileFormatError(f"{path} has no further column '{lacking}': {has}.", "Name columns of the file.")
+        return "long", further
+    if others:
+        raise FileFormatError(f"{path} is no long table, which further columns need.", _SHAPES)
     if "y" not in header and header[0] == "ds":
         return "wide", ()
     if "y" not in header and header[0] == "unique_id" and "ds" not in header:
@@ -226,12 +258,18 @@ def _layout(path: Path, header: Sequence[str], is_period: Callable[[str], bool])
 
 
 def _chunk(
-    columns: dict[str, Texts], lines: npt.NDArray[np.int64], header: Sequence[str], layout: str, broken: list[BrokenRow]
+    columns: dict[str, Texts],
+    lines: npt.NDArray[np.int64],
+    header: Sequence[str],
+    layout: str,
+    broken: list[BrokenRow],
+    others: Sequence[str],
 ) -> Chunk:
     known_at, simulated = (columns.get(name) for name in _BESIDE)
     if layout == "long":
         ids, dates, values = (columns[name] for name in _LONG)
-        return Chunk(lines, ids, dates, values, known_at, simulated, broken=broken)
+        further = {name: columns[name] for name in others}
+        return Chunk(lines, ids, dates, values, known_at, simulated, broken=broken, others=further)
     heads = [name for name in header[1:] if name not in _BESIDE]
     rows, width = len(lines), len(heads)
     cells = np.concatenate([columns[name] for name in heads]) if heads else _texts(())

@@ -182,3 +182,45 @@ def test_a_busy_worker_answers_503_and_says_when_to_come_back(city: SmallCity) -
     with TestClient(create_app(replace(city.services(), worker=BusyWorker())), headers=headers) as client:
         answer = _ask(client, freq="Y", sizes=[1], y=[1])
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+def test_covariates_come_in_rows_or_columns_and_those_behind_the_last_value_are_known_ahead(
+    planner: TestClient,
+) -> None:
+    warmth = [15.0 - 10.0 * ((m % 12) in (0, 1, 2, 11)) + (7 * m % 5) for m in range(51)]
+    dates = [f"{2022 + m // 12}-{m % 12 + 1:02}" for m in range(51)]
+    y = [200.0 - 4.0 * warmth[m] + 0.3 * (3 * m % 7) for m in range(48)] + [None] * 3
+    columns = {"unique_id": ["mine"] * 51, "ds": dates, "y": y, "x": {"warmth": warmth}}
+    (told,) = _ask(planner, freq="M", horizon=3, **columns).json()["forecasts"]
+    rows = [
+        {"unique_id": "mine", "ds": day, "y": value, "x": {"warmth": warm}}
+        for day, value, warm in zip(dates, y, warmth, strict=True)
+    ]
+    assert _ask(planner, freq="M", horizon=3, rows=rows).json()["forecasts"] == [told]
+    assert told["start"] == "2026-01-01" and "regression" in told["weights"]
+    colder = columns | {"x": {"warmth": [*warmth[:48], *(warm - 4.0 for warm in warmth[48:])]}}
+    (cold,) = _ask(planner, freq="M", horizon=3, country="CN", **colder).json()["forecasts"]
+    assert all(after > before for before, after in zip(told["mean"], cold["mean"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"x": {"warmth": [1.0]}}, "/x/warmth"),
+        ({"x": {"warmth": ["warm"] * 48}}, "/x/warmth/0"),
+        ({"x": {}}, "/x"),
+        ({"country": "China"}, "/country"),
+        ({"x": {f"c{k}": [1.0] * 48 for k in range(11)}}, "/x"),
+    ],
+)
+def test_covariates_that_can_t_be_are_refused_by_their_place(
+    planner: TestClient, change: dict[str, Any], pointer: str
+) -> None:
+    answer = _ask(planner, freq="M", unique_id=["mine"] * 48, ds=MONTHS, y=VALUES, **change)
+    assert _faults(answer)[0] == pointer
+
+
+def test_covariates_that_no_model_reads_are_refused(planner: TestClient) -> None:
+    hours = [f"2025-01-01T{hour:02}:00" for hour in range(24)]
+    answer = _ask(planner, freq="H", unique_id=["mine"] * 24, ds=hours, y=[1.0] * 24, x={"warmth": [1.0] * 24})
+    assert answer.status_code == 422 and "hour" in answer.json()["detail"]
