@@ -150,10 +150,6 @@ class GlobalTrees(ArrayState):
         recent = _ends(bridged(panel).values, panel.indptr, periods)
         return replace(self, recent=recent - recent[:, -1:], level=recent[:, -1], last=panel.last)
 
-    def take(self, rows: Rows) -> Self:
-        own = {name: array[rows] for name, array in self.arrays().items() if not name.startswith("shared_")}
-        return self.with_arrays(self.arrays() | own)
-
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
         n = len(self.unit)
         mean, scale = np.full((n, horizon), np.nan), np.full((n, horizon), np.nan)

@@ -15,6 +15,9 @@ from industrial_brain.domain.protocols import Forecaster
 #: observations below which a model of level and trend has more parameters than evidence
 SHORTEST_HISTORY = 6
 
+#: how the names of arrays begin that all series share, and that have no row a series
+SHARED = "shared_"
+
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 
@@ -29,7 +32,7 @@ class ArrayForecaster(Forecaster, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ArrayState:
-    """Base of forecasters whose dataclass fields are all arrays with one leading row a series.
+    """Base of forecasters whose dataclass fields are all arrays with one leading row a series, or `SHARED`.
 
     An unfitted forecaster has empty arrays. Rows of series that could not be fitted hold NaN, and forecast NaN.
     """
@@ -46,7 +49,13 @@ class ArrayState:
 
     def take(self, rows: Rows) -> Self:
         """The forecaster of these series alone, in this order."""
-        return self.with_arrays({name: array[rows] for name, array in self.arrays().items()})
+        arrays = self.arrays()
+        return self.with_arrays({name: array if is_shared(name) else array[rows] for name, array in arrays.items()})
+
+
+def is_shared(name: str) -> bool:
+    """Whether the array of this name, a member's name before it or not, has no row a series."""
+    return name.rpartition("/")[2].startswith(SHARED)
 
 
 def join(states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

@@ -15,7 +15,7 @@ from industrial_brain.domain.covariates import PanelCovariates
 from industrial_brain.domain.panel import Panel
 from models.forecasting.combination import Combination
 from models.forecasting.fitted_panel import FittedPanel
-from models.forecasting.state import Array, Rows
+from models.forecasting.state import Array, Rows, is_shared
 
 
 def updated_panel(fitted: FittedPanel, newer: Panel) -> FittedPanel:
@@ -140,10 +140,10 @@ def _finite(model: Combination, horizon: int) -> npt.NDArray[np.bool_]:
 
 
 def _placed(whole: dict[str, Array], rows: Rows, parts: dict[str, Array]) -> dict[str, Array]:
-    """The arrays of all series, with those of some rows in their place; what has no row a series stays as it is."""
+    """The arrays of all series, with those of some rows in their place; what they share stays as it is."""
     placed = dict(whole)
     for name, part in parts.items():
-        if len(part) == len(rows) and len(whole[name]) == len(whole["weights"]):
+        if not is_shared(name):
             placed[name] = whole[name].copy()
             placed[name][rows] = part
     return placed
