@@ -121,13 +121,17 @@ def _app(wired: Brain) -> FastAPI:
 
 
 def _rehearsed(folder: Path) -> ForecastBundle:
-    """A version's bundle that has forecast with each member once: compiled code is loaded now, not while a planner waits."""
+    """A version's bundle that has answered each kind of question once: what is compiled is loaded now, not while a planner
+    waits."""
     from models.forecasting.bundle import ForecastBundle
 
     bundle = ForecastBundle.read(folder)
     for fitted in bundle.panels.values():
         leading = fitted.model.weights.argmax(axis=0).tolist()  # of each member, the series that listens to it most
-        bundle.forecast(sorted({fitted.panel.ids[row] for row in leading}))
+        names = sorted({fitted.panel.ids[row] for row in leading})
+        bundle.with_paths(bundle.forecast(names), 1, seed=0)
+        for name in names:
+            bundle.explain(name)
     return bundle
 
 
