@@ -149,7 +149,7 @@ def forecast_days(one: DayAheadSet, *, temperature: bool, progress: Callable[[in
 
 
 def measure_day_ahead(one: DayAheadSet, bar: Progress) -> tuple[tuple[Row, ...], tuple[str, ...]]:
-    """WAPE of each method on the days that the operator forecast, for each of its series and over all; and notes."""
+    """WAPE of each method on the days that the operator forecast, for each of its series and of all together; and notes."""
     actual, operator = one.actual[-DAYS:], one.operator[-DAYS:]
     answers: dict[str, Floats] = {}
     for method, temperature in (("brain", True), ("brain@calendar", False)):
@@ -165,6 +165,9 @@ def measure_day_ahead(one: DayAheadSet, bar: Progress) -> tuple[tuple[Row, ...],
         for number in one.judged:
             figure = _wape(actual[:, number], answer[:, number], scored[:, number])
             rows.append(Row(one.name, method, f"day_ahead.{one.ids[number]}", "wape", figure))
+        judged = list(one.judged)
+        pooled = _wape(actual[:, judged], answer[:, judged], scored[:, judged])
+        rows.append(Row(one.name, method, "day_ahead", "wape", pooled))
     counts = ", ".join(f"{one.ids[i]} {int(scored[:, i].sum())}" for i in one.judged)
     notes = (
         f"{one.name}, day_ahead: one day ahead on each of the last {DAYS} days that the operator forecast, too ({counts}), "

@@ -70,6 +70,9 @@ POOLED = (
     "global_trees",
 )
 
+#: members that read covariates; the others forecast as if there were none
+READERS = frozenset({"regression"})
+
 #: members that need a season
 SEASONAL = ("holt_winters", "seasonal_autoregression", "log_seasonal_autoregression", "double_seasonal")
 

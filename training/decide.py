@@ -16,7 +16,7 @@ from industrial_brain.domain.panel import Floats, Panel
 from models.catalogue import COSTLY
 from models.forecasting.state import SHORTEST_HISTORY
 from training.evidence import evidence
-from training.expectations import rule_of_thumb
+from training.expectations import rule_of_thumb, told_ahead
 from training.weighing import STEEPNESS, log_weights, shares
 
 #: share of an equal weight below which a costly member is not worth its fit
@@ -47,7 +47,8 @@ class Decision:
 
     def at(self, known: Panel) -> Moment:
         """The moment at which this is all that is known."""
-        return Moment(self, known, describe(known, self.horizon), rule_of_thumb(self.members, known))
+        rule = rule_of_thumb(self.members, known)
+        return Moment(self, known, describe(known, self.horizon), rule, told_ahead(self.members, known, self.horizon))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,14 @@ class Moment:
         known: the series up to then.
         descriptors: float64 (n, len(DESCRIPTORS)).
         rule: float64 (n, members), what anyone would expect.
+        advantage: float64 (n, members), what covariates that are known ahead take off it.
     """
 
     decision: Decision
     known: Panel
     descriptors: Floats
     rule: Floats
+    advantage: Floats
 
     def worth_fitting(self) -> npt.NDArray[np.bool_]:
         """Which members to fit to which series, by features alone: bool (n, members).
@@ -87,7 +90,7 @@ class Moment:
         """
         by = self.decision
         answered = np.isfinite(mean).all(axis=2) & np.isfinite(scale).all(axis=2)
-        rule = np.where(answered, self.rule, np.inf)
+        rule = np.where(answered, self.rule - self.advantage, np.inf)
         weighed = np.isfinite(rule)
         past = np.where(weighed[:, None, :], mae, np.nan)
         heard = np.where(weighed[:, :, None], 1.0, np.nan)

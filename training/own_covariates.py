@@ -14,6 +14,7 @@ from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency, Ordinals
+from models.catalogue import READERS
 from models.forecasting.evidence import PER_YEAR
 
 #: covariates that one series may have: each costs a regression up to eighteen coefficients
@@ -21,9 +22,6 @@ MOST = 10
 
 #: periods ahead that an origin of the backtest is scored on, at least: fewer say little of who is better
 FEWEST_STEPS = 4
-
-#: the member that reads covariates
-_READER = "regression"
 
 _NONE: Ordinals = np.empty(0, dtype=np.int64)
 
@@ -97,7 +95,7 @@ def told(outcomes: Iterable[Forecast | Failed], panel: Panel) -> Iterator[Foreca
     linked = panel.covariates
     for row, outcome in enumerate(outcomes):
         depends = linked is not None and bool((linked.reads[row] >= 0).any())
-        if depends and isinstance(outcome, Forecast) and _READER not in outcome.weights:
+        if depends and isinstance(outcome, Forecast) and not outcome.weights.keys() & READERS:
             note = (
                 "the covariates have no part in this forecast: the history is too short for a regression (70 days or weeks, 3 "
                 "years of months or quarters), or other models were better in the backtest"

@@ -70,5 +70,16 @@ def test_every_method_is_scored_on_the_operators_days(folder: Path, monkeypatch:
     monkeypatch.setattr(day_ahead, "DAYS", 3)
     rows, notes = measure_day_ahead(_read(folder), Progress(disable=True))
     assert {row.method for row in rows} == {"brain", "brain@calendar", "operator", "seasonal_naive"}
-    assert {row.slice for row in rows} == {"day_ahead.all", "day_ahead.one", "day_ahead.two"}
+    assert {row.slice for row in rows} == {"day_ahead", "day_ahead.all", "day_ahead.one", "day_ahead.two"}
     assert "all 2" in notes[0] and "observed temperature" in notes[1]
+
+
+def test_all_series_together_are_their_errors_over_their_sum(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(day_ahead, "DAYS", 3)
+    one = _read(folder)
+    monkeypatch.setattr(day_ahead, "forecast_days", lambda *_, **__: one.actual[-3:])
+    rows, _ = measure_day_ahead(one, Progress(disable=True))
+    together = {row.method: row.value for row in rows if row.slice == "day_ahead"}
+    # the operator is off by one unit in each of three series on each of the two days on which it is no slip
+    assert together["operator"] == pytest.approx(100.0 * 6.0 / one.actual[-3:-1].sum())
+    assert together["brain"] == 0.0

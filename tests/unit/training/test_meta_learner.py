@@ -8,14 +8,15 @@ import pytest
 
 from features.descriptors import DESCRIPTORS, describe
 from features.scales import mase_scale
+from industrial_brain.domain.covariates import Knowledge, PanelCovariates
 from industrial_brain.domain.errors import BundleError
-from industrial_brain.domain.panel import Floats
+from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
 from models.catalogue import FALLBACK, members_for
 from tests.panels import awkward_panel, seasonal_panel, walk_panel
 from training.decide import Decision
 from training.evidence import EVIDENCE, evidence
-from training.expectations import rule_of_thumb
+from training.expectations import rule_of_thumb, told_ahead
 from training.meta_learner import SHIPPED, MetaLearner, shipped_learner
 from training.pretraining.generator import synthetic_panels
 from training.pretraining.objective import CombinationLoss
@@ -133,6 +134,43 @@ def test_of_a_short_season_only_the_naive_is_not_handicapped() -> None:
     rule = rule_of_thumb(("theta", "seasonal_naive", FALLBACK), panel)[0]
     assert rule[0] - rule[1] == pytest.approx(np.log(2.0))
     assert np.isinf(rule[2])
+
+
+def _linked(kind: Knowledge, beyond: int) -> Panel:
+    """Two series, of which the second depends on a source that reaches so far behind it."""
+    panel = seasonal_panel(n=2, months=60)
+    start = int(panel.start[1])
+    source = Panel.of([np.arange(60.0 + beyond)], freq=panel.freq, start=[start])
+    linked = PanelCovariates.of(panel, ["tariff"], [kind], source, np.array([[-1], [0]]))
+    return replace(panel, covariates=linked)
+
+
+@pytest.mark.parametrize("kind", list(Knowledge))
+@pytest.mark.parametrize(("beyond", "told"), [(12, True), (11, False), (0, False)])
+def test_half_the_error_is_expected_of_who_reads_what_is_known_ahead(kind: Knowledge, beyond: int, told: bool) -> None:
+    advantage = told_ahead(("theta", "regression", FALLBACK), _linked(kind, beyond), 12)
+    np.testing.assert_allclose(advantage, [[0.0, 0.0, 0.0], [0.0, np.log(2.0) if told else 0.0, 0.0]])
+    np.testing.assert_array_equal(told_ahead(MEMBERS, seasonal_panel(n=3), 12), np.zeros((3, 3)))
+
+
+def test_who_knows_what_is_ahead_weighs_more_until_errors_say_otherwise() -> None:
+    told, untold = _linked(Knowledge.KNOWN_AHEAD, 12), _linked(Knowledge.KNOWN_AHEAD, 0)
+    names = ("theta", "regression", FALLBACK)
+    said = np.ones((2, 3, 12))
+
+    def weight(panel: Panel, mae: Floats) -> float:
+        return float(Decision(shipped_learner(), names, 12).at(panel).weights(mae, said, said)[1, 1])
+
+    unknown = np.full((2, 3, 3), np.nan)
+    wrong = np.broadcast_to([1.0, 4.0, 1.0], (2, 3, 3))
+    assert weight(told, unknown) > weight(untold, unknown)
+    assert weight(told, wrong) < 0.5
+
+
+def test_a_member_is_not_spared_for_one_that_may_not_answer() -> None:
+    told, untold = _linked(Knowledge.KNOWN_AHEAD, 12), _linked(Knowledge.KNOWN_AHEAD, 0)
+    decision = Decision(shipped_learner(), ("theta", "regression", FALLBACK), 12)
+    np.testing.assert_array_equal(decision.at(told).worth_fitting(), decision.at(untold).worth_fitting())
 
 
 def test_synthetic_series_are_finite_and_repeat_with_their_seed() -> None:
