@@ -95,7 +95,7 @@ class _Outlook:
 def _outlook(linked: PanelCovariates, source: int, end: int, freq: Frequency, first: int, reach: int) -> _Outlook:
     values = np.full(reach - first + 1, np.nan)
     begin = int(linked.start[source]) - first
-    given = linked.source(source)[: max(0, end - int(linked.start[source]) + 1)][: len(values) - begin]
+    given = linked.source(source)[: max(0, end - int(linked.start[source]) + 1)][: max(0, len(values) - begin)]
     values[begin : begin + len(given)] = given
     measured = np.isfinite(values)
     if not measured.any():

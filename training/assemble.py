@@ -55,7 +55,7 @@ def assemble(
     for freq, fitted_parts in by_frequency.items():
         panel = concatenate([partition.panel for partition, _ in fitted_parts])
         fitted = FittedPartition.from_arrays(join([f.arrays() for _, f in fitted_parts]), freq, panel.season)
-        usable = (fitted.failure == "") & (panel.last >= panel.last.max() - freq.default_horizon)
+        usable = (fitted.failure == "") & (panel.last >= _newest(panel, vintage) - freq.default_horizon)
         structure = (structures or {}).get(freq) or find_structure(panel, infos, parents or {}, usable)
         error, coherence = reconciled_errors(panel, fitted, structure)
         calibrated = _fitted_panel(panel, fitted, infos, structure, coherence, error)
@@ -63,6 +63,12 @@ def assemble(
         scores.append(scored)
         panels[freq] = with_coherent_laws(replace(calibrated, coverage=coverage))
     return ForecastBundle(vintage, panels, provenance), scores
+
+
+def _newest(panel: Panel, vintage: dt.datetime) -> int:
+    """The newest period that a series has; of those that are told ahead (a tariff), the vintage's own."""
+    newest = int(panel.last.max())
+    return newest if panel.freq is Frequency.ORDINAL else min(newest, panel.freq.ordinal(vintage))
 
 
 def _fitted_panel(

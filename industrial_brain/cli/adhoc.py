@@ -21,7 +21,6 @@ from industrial_brain.domain.periods import Frequency
 from industrial_brain.settings import Settings
 
 if TYPE_CHECKING:
-    from industrial_brain.domain.calendar import Calendar
     from industrial_brain.domain.panel import Panel
     from models.forecasting.bundle import ForecastBundle
 
@@ -118,21 +117,26 @@ def fitted_file(
                 "The reasons are above; --freq says what dates alone can't." if report.rejected else "Was it cut off?",
             )
         calendar = country_calendar(country) if country else None
-        panels = [
-            _with_covariates(panel, path, covariates, calendar) if covariates else replace(panel, calendar=calendar)
-            for panel in wired.observations.read_panels(now)
-        ]
+        panels = [replace(panel, calendar=calendar) for panel in wired.observations.read_panels(now)]
+        if covariates:
+            panels = _with_covariates(panels, path, covariates)
         with waiting(f"Fitting {plural(report.series, 'series', 'series')}"):
             bundle = fit_panels(panels, horizons=horizons_of(panels, horizon))
         yield FittedFile(path.name, wired, bundle, now)
 
 
-def _with_covariates(panel: Panel, path: Path, names: Sequence[str], calendar: Calendar | None) -> Panel:
+def _with_covariates(panels: Sequence[Panel], path: Path, names: Sequence[str]) -> list[Panel]:
+    """The panels, those of whose series the file has covariates with them. Raises InputError where none has."""
     from industrial_brain.storage.files.covariates import read_covariates
     from training.own_covariates import with_own_covariates
 
-    rows, periods, values = read_covariates(path, names, panel)
-    return with_own_covariates(panel, names, rows, periods, values, calendar)
+    found = [read_covariates(path, names, panel) for panel in panels]
+    if not any(len(rows) for rows, _, _ in found):
+        raise InputError(f"No series has a value of {', '.join(names)}.", "Give values, or leave --covariate out.")
+    return [
+        with_own_covariates(panel, names, rows, periods, values, panel.calendar) if len(rows) else panel
+        for panel, (rows, periods, values) in zip(panels, found, strict=True)
+    ]
 
 
 def write_paths(path: Path, answers: Sequence[Forecast | Failed]) -> None:

@@ -38,8 +38,8 @@ class PanelCovariates:
         sources: ids of the sources.
         values, indptr, start: the sources, laid out as in a panel; NaN where a period has no value.
         reads: int64 (n, k), the source that a series reads a covariate from; -1 where it does not depend on it.
-        lead: int64 (n, k), how many periods behind the series' last one a past-only source was known already. An earlier
-            origin is granted the same lead, because the sources are published with the same delay then.
+        lead: int64 (n, k), how many periods beyond the series' last one a source was known already. An earlier origin is granted
+            the same lead, and no more: sources are published with the same delay, and decided as far ahead, then.
     """
 
     names: tuple[str, ...]
@@ -93,8 +93,7 @@ class PanelCovariates:
 
     def known_until(self, last: Ordinals) -> Ordinals:
         """Last period that may be read of each covariate by series that end at `last`: int64 (n, k)."""
-        ahead = np.array([kind is Knowledge.KNOWN_AHEAD for kind in self.knowledge])
-        return np.where(ahead[None, :], np.iinfo(np.int64).max, last[:, None] + self.lead)
+        return last[:, None] + self.lead
 
     def source(self, number: int) -> Floats:
         return self.values[self.indptr[number] : self.indptr[number + 1]]

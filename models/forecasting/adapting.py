@@ -34,9 +34,11 @@ def adapted(trained: FittedPanel, updated: FittedPanel) -> FittedPanel:
         return replace(updated, adaptation=trained.adaptation)
     horizon = trained.adaptation.log_width.shape[1]
     raw = replace(trained, adaptation=Adaptation.none(horizon))
-    end = int(updated.panel.last[rows].max())
+    # where most series end: one that is told ahead (a tariff), or late, does not decide for the others
+    end = int(np.quantile(updated.panel.last[rows], 0.5, method="lower"))
+    begin = int(np.quantile(trained.panel.last[rows], 0.1, method="lower"))
     reach = []
-    for origin in range(max(int(trained.panel.last.max()), end - _REPLAYED), end):
+    for origin in range(max(begin, end - _REPLAYED), end):
         then = updated_panel(raw, _until(updated.panel, rows, origin))
         there = rows[(then.panel.last[rows] == origin) & (updated.panel.last[rows] > origin)]
         scores = np.full((len(rows), horizon, len(LEVELS)), np.nan)

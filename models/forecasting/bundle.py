@@ -47,7 +47,7 @@ from models.forecasting.updating import updated_panel
 from models.forecasting.what_if import Effect, scenario_effect
 
 #: raised when the files change in a way that older code can't read
-SCHEMA = 3
+SCHEMA = 4
 
 #: the widest interval that a backtest of a few origins can speak of
 HIGHEST_LEVEL = 99.0

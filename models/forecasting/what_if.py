@@ -6,11 +6,12 @@ the other members know no covariates, and their forecasts are of the expected on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from features.expectations import KNOWN, LAST_VALUE, NORMAL
 from industrial_brain.domain.errors import InputError
@@ -21,6 +22,8 @@ from industrial_brain.domain.scenarios import Assumption, Scenario
 from models.forecasting.combination import Combination, combine
 from models.forecasting.dynamic_regression import DynamicRegression
 from models.forecasting.fitted_panel import FittedPanel
+from models.forecasting.hierarchy import Tree
+from models.forecasting.reconciliation import ErrorCovariance, reconcile
 from models.forecasting.state import Rows
 
 _BASES = {KNOWN: "known", NORMAL: "normal", LAST_VALUE: "last value"}
@@ -29,6 +32,9 @@ _MEMBER = "regression"
 
 #: how far beyond all that was seen a straight line is drawn: the width of that, or this share of the largest of it
 _REACH = 0.5
+
+#: variance of the effect on a series that a scenario does not tell of, over that on one of which it does
+_UNTOLD = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,8 @@ def scenario_effect(fitted: FittedPanel, scenario: Scenario, rows: Rows, horizon
         basis[name] = [_BASES.get(int(code), "") for code in member.basis[:, at]]
     moved, still = member.forecast(periods, future).mean, member.forecast(periods).mean
     added = np.where(np.isfinite(moved) & np.isfinite(still), moved - still, 0.0)
+    told = np.isfinite(moved[:, 0]) & np.isfinite(still[:, 0])
+    _carry(added, told & _reads_any(panel, asked), fitted)
     under = replace(fitted, model=Moved(model.members, model.weights, added))
     weights = model.weights[:, list(model.members).index(_MEMBER)]
     notes: dict[int, tuple[str, ...]] = {}
@@ -146,6 +154,37 @@ def scenario_effect(fitted: FittedPanel, scenario: Scenario, rows: Rows, horizon
             lines.append("the regression that tells the scenario's effect has no weight in the forecast itself")
         notes[row] = tuple(lines)
     return Effect(under, expected, assumed, known, basis, refusals, notes)
+
+
+def _reads_any(panel: Panel, names: Collection[str]) -> npt.NDArray[np.bool_]:
+    """Which series depend on one of these covariates."""
+    linked = panel.covariates
+    if linked is None:
+        return np.zeros(len(panel), dtype=np.bool_)
+    return np.asarray((linked.reads[:, [name in names for name in linked.names]] >= 0).any(axis=1))
+
+
+def _carry(added: Floats, told: npt.NDArray[np.bool_], fitted: FittedPanel) -> None:
+    """Carry what a scenario adds to the series it is told for over to those that they add up with, in place.
+
+    A whole that depends on no covariate itself moves by what its parts do, and parts by what is left of their whole: were they
+    left where they are, adding up would take back a part of the effect. Those that are told are the only evidence.
+    """
+    last = fitted.panel.last
+    for number in np.unique(fitted.structure.tree[told]):
+        if number < 0:
+            continue
+        tree = Tree.of(fitted.structure, int(number))
+        members = tree.members
+        if told[members].all():
+            continue
+        lag = last[members].max() - last[members]
+        at = lag[:, None] + np.arange(added.shape[1] - int(lag.max()))[None, :]
+        variance = np.where(told[members], 1.0, _UNTOLD)
+        together = reconcile(np.take_along_axis(added[members], at, axis=1), ErrorCovariance.diagonal(variance), tree)
+        whole = added[members]
+        np.put_along_axis(whole, at, together, axis=1)
+        added[members] = whole
 
 
 def _why_not(panel: Panel, scenario: Scenario, row: int) -> str:

@@ -29,7 +29,7 @@ from models.nowcast.fitted import STEPS, FittedNowcast, Record
 from models.nowcast.table import MonthTable
 from models.nowcast.transform import Scaling
 
-SCHEMA = 1
+SCHEMA = 2
 
 AREA = "nowcast"
 

@@ -174,3 +174,17 @@ def test_a_tree_too_large_to_speak_whole_still_speaks_where_there_is_nothing_els
     bundle = fit_panels([panel.without_last(4)], structures={panel.freq: tree})
     (state,) = (found.adaptation for found in bundle.updated([panel], bundle.vintage + DAY).panels.values())
     np.testing.assert_array_equal(state.seen[0], [4, 3, 2, 1] + [0] * 8)
+
+
+def test_a_series_that_is_told_ahead_does_not_decide_for_the_others() -> None:
+    """A tariff is known for years to come: the others' actuals count from their own end on."""
+    whole = _walks(80, 16)
+    tariff = np.arange(80.0 + 40.0)
+
+    def known(periods: int) -> Panel:
+        return Panel.of([*(y[:periods] for y in whole), tariff[: periods + 24]], ids=[*whole.ids, "tariff"])
+
+    trained = fit_panels([known(80)])
+    (after,) = trained.updated([known(96)], trained.vintage + DAY).panels.values()
+    assert after.adaptation.seen[0, 0] == 16
+    assert after.adaptation.log_width[0, 0] > 0.2

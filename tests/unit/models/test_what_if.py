@@ -26,6 +26,11 @@ FIRST = Frequency.MONTHLY.ordinal_of_label("2012-10-01")  # 168 months: the fore
 @pytest.fixture(scope="module")
 def bundle() -> ForecastBundle:
     """Two districts that heat, the city that they add up to, and a series that knows no weather."""
+    return _heating([0, 0, 0, -1])
+
+
+def _heating(thermometers: list[int]) -> ForecastBundle:
+    """The city, its districts north and south, and another series; 0 for each that has a thermometer."""
     rng = np.random.default_rng(4)
     months = np.arange(168)
     weather = 15.0 - 10.0 * np.cos(2 * np.pi * (months + 8) / 12) + rng.normal(0.0, 1.5, 168)
@@ -34,7 +39,7 @@ def bundle() -> ForecastBundle:
     values = [districts[0] + districts[1], *districts, 100.0 + rng.normal(0.0, 1.0, 168)]
     panel = Panel.of(values, ids=["city", "north", "south", "other"], start=[FIRST] * 4)
     panel = replace(panel, calendar=country_calendar("CN"))
-    reads = np.array([[0], [0], [0], [-1]])
+    reads = np.array(thermometers)[:, None]
     sources = Panel.of([weather], start=[FIRST])
     linked = PanelCovariates.of(panel, ["temperature"], [Knowledge.PAST_ONLY], sources, reads)
     structure = Structure.of([(0, [1, 2])], 4)
@@ -65,6 +70,16 @@ def test_the_whole_moves_by_what_its_parts_do(bundle: ForecastBundle) -> None:
         np.array(_one(bundle, n, temperature=Change(add=-3.0)).mean) for n in ("city", "north", "south")
     )
     np.testing.assert_allclose(city, north + south, rtol=1e-9)
+
+
+@pytest.mark.parametrize("thermometers", [[-1, 0, 0, -1], [-1, 0, -1, -1]])
+def test_what_has_no_thermometer_itself_takes_nothing_back(bundle: ForecastBundle, thermometers: list[int]) -> None:
+    def saved(by: ForecastBundle) -> float:
+        (plain,) = by.forecast(["north"], 6)
+        assert isinstance(plain, Forecast)
+        return plain.mean[3] - _one(by, "north", temperature=Change(add=2.0)).mean[3]
+
+    assert saved(_heating(thermometers)) == pytest.approx(saved(bundle), rel=0.25)
 
 
 def test_a_series_that_does_not_depend_on_it_is_refused_beside_those_that_do(bundle: ForecastBundle) -> None:

@@ -8,6 +8,7 @@ from industrial_brain.domain.city import Tier
 from industrial_brain.domain.forecasts import Forecast
 from industrial_brain.domain.indicators import Aggregation, SeriesInfo, SeriesKey
 from industrial_brain.domain.panel import Floats, Panel
+from industrial_brain.domain.periods import Frequency
 from models.forecasting.bundle import ForecastBundle
 from models.forecasting.hierarchy import Structure
 from training.assemble import assemble
@@ -179,3 +180,12 @@ def test_a_series_that_ended_too_long_ago_to_be_reconciled_says_so() -> None:
     assert isinstance(far, Forecast)
     assert near.reconciliation_delta is None
     assert far.reconciliation_delta is not None
+
+
+def test_a_tariff_that_is_known_for_years_to_come_does_not_make_the_others_look_stopped() -> None:
+    city = _city()
+    now = Frequency.MONTHLY.ordinal(dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    panel = Panel.of(
+        [*city.values(), np.arange(72.0 + 36.0)], ids=[*city, "tariff:city"], start=[now - 72] * (len(city) + 1)
+    )
+    assert _bundle(panel).panels[Frequency.MONTHLY].structure.trees == 1

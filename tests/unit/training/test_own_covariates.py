@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
+from industrial_brain.domain.covariates import Knowledge, PanelCovariates
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.forecasts import Forecast
 from industrial_brain.domain.panel import Floats, Panel
@@ -104,3 +105,15 @@ def test_what_no_model_could_use_is_refused() -> None:
     hours = Panel.of([weather], freq=Frequency.HOURLY, ids=["gas"], start=[0])
     with pytest.raises(InputError, match="by the hour"):
         _with(hours, weather)
+
+
+def test_what_is_decided_ahead_was_decided_no_further_ahead_at_an_earlier_origin() -> None:
+    panel, tariff = _gas(100), Panel.of([np.ones(103)], freq=Frequency.DAILY, start=[START])
+    linked = PanelCovariates.of(panel, ["tariff"], [Knowledge.KNOWN_AHEAD], tariff, np.array([[0]]))
+    assert linked.known_until(panel.last - 14).tolist() == [[START + 99 - 14 + 3]]
+
+
+def test_values_that_all_lie_beyond_the_horizon_tell_nothing_and_break_nothing() -> None:
+    panel = _gas(DAYS)
+    far = START + DAYS + panel.freq.longest_horizon + 5
+    assert np.isfinite(_mean(_with(panel, np.array([1.0, 2.0, 1.0]), far))).all()
