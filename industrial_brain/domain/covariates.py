@@ -38,8 +38,8 @@ class PanelCovariates:
         sources: ids of the sources.
         values, indptr, start: the sources, laid out as in a panel; NaN where a period has no value.
         reads: int64 (n, k), the source that a series reads a covariate from; -1 where it does not depend on it.
-        lead: int64 (n, k), how many periods beyond the series' last one a source was known already. An earlier origin is granted
-            the same lead, and no more: sources are published with the same delay, and decided as far ahead, then.
+        lead: int64 (n, k), how many periods beyond the series' last one a source was known already. An earlier origin is
+            granted the same lead, and no more: sources are published with the same delay, and decided as far ahead, then.
     """
 
     names: tuple[str, ...]
