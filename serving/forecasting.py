@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from industrial_brain.domain.errors import InputError, PathsError, UnknownIdError
 from industrial_brain.domain.forecasts import Failed, Forecast
 from industrial_brain.domain.indicators import SeriesInfo
+from industrial_brain.domain.overrides import Override
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Catalogue, Page
 from models.forecasting.totals import why_not_summed
@@ -48,18 +49,59 @@ def answer(services: Services, live: LiveModels[ForecastModel], question: Foreca
     """
     ids = _wanted(services, question)
     loaded = live.current() if question.as_of is None else live.as_of(question.as_of)
-    scenario = {name: one.change() for name, one in question.scenario.items()} if question.scenario else None
-    outcomes = loaded.model.forecast(ids, question.horizon, question.levels, scenario) if ids else []
-    if question.overrides and outcomes and scenario is None:  # a scenario is answered by the models alone
-        overrides = services.overrides.in_force(question.as_of or services.clock())
-        outcomes = loaded.model.judged(outcomes, overrides)
-    if question.aggregate is not None and outcomes:
-        freq = Frequency(question.aggregate)
-        outcomes = _only_sums(services.catalogue, ids, freq, outcomes)
-        outcomes = loaded.model.totals(outcomes, freq, question.levels, _counted(question, outcomes), question.seed)
-    elif question.paths is not None and outcomes:
-        outcomes = loaded.model.with_paths(outcomes, _counted(question, outcomes) or 0, question.seed)
+    overrides = services.overrides.in_force(question.as_of or services.clock()) if question.overrides else []
+    refused = not_summed(services.catalogue, ids, question)
+    outcomes = outcomes_of(loaded.model, ids, question, overrides, refused) if ids else []
     return write_answer(outcomes, {"name": loaded.version.name, "version": loaded.version.version})
+
+
+def outcomes_of(
+    model: ForecastModel,
+    ids: Sequence[str],
+    question: ForecastsIn,
+    overrides: Sequence[Override],
+    refused: Mapping[str, str],
+) -> list[Forecast | Failed]:
+    """What a model answers for these series (one at least) of a question.
+
+    Args:
+        overrides: that move the answers, unless the question is a scenario, which the models answer alone.
+        refused: what `not_summed` found.
+
+    Raises:
+        HorizonError, LevelError, PathsError, InputError: as `answer`.
+    """
+    scenario = {name: one.change() for name, one in question.scenario.items()} if question.scenario else None
+    outcomes = model.forecast(ids, question.horizon, question.levels, scenario)
+    if scenario is None:
+        outcomes = model.judged(outcomes, overrides)
+    if question.aggregate is not None:
+        outcomes = [Failed(one.series, refused[one.series]) if one.series in refused else one for one in outcomes]
+        freq = Frequency(question.aggregate)
+        return model.totals(outcomes, freq, question.levels, _counted(question, outcomes), question.seed)
+    if question.paths is not None:
+        return model.with_paths(outcomes, _counted(question, outcomes) or 0, question.seed)
+    return outcomes
+
+
+def not_summed(catalogue: Catalogue, ids: Sequence[str], question: ForecastsIn) -> dict[str, str]:
+    """Series that can't be summed over time as asked, and why; none where no totals are asked.
+
+    Raises:
+        InputError: none of the series can be summed.
+    """
+    if question.aggregate is None:
+        return {}
+    freq = Frequency(question.aggregate)
+    reasons = {name: why_not_summed(info, freq) for name, info in catalogue.series(ids).items()}
+    refused = {name: reason for name, reason in reasons.items() if reason is not None}
+    if refused and len(refused) == len(ids):
+        raise InputError(
+            refused[ids[0]],
+            "Ask for series whose `aggregation` is `sum`, or leave `aggregate` out.",
+            pointer="/aggregate",
+        )
+    return refused
 
 
 def write_answer(outcomes: Iterable[Forecast | Failed], model: Mapping[str, object]) -> bytes:
@@ -108,26 +150,6 @@ def _counted(question: ForecastsIn, outcomes: Sequence[Forecast | Failed]) -> in
             pointer="/paths",
         )
     return question.paths
-
-
-def _only_sums(
-    catalogue: Catalogue, ids: Sequence[str], freq: Frequency, outcomes: Sequence[Forecast | Failed]
-) -> list[Forecast | Failed]:
-    """The outcomes, those that can't be summed over time failed, unless that is so for all.
-
-    Raises:
-        InputError: none can be summed.
-    """
-    infos = catalogue.series(ids)
-    reasons = [why_not_summed(infos[one.series], freq) if one.series in infos else None for one in outcomes]
-    refused = [reason for reason in reasons if reason is not None]
-    if refused and len(refused) == len(outcomes):
-        raise InputError(
-            refused[0], "Ask for series whose `aggregation` is `sum`, or leave `aggregate` out.", pointer="/aggregate"
-        )
-    return [
-        one if reason is None else Failed(one.series, reason) for one, reason in zip(outcomes, reasons, strict=True)
-    ]
 
 
 def _wanted(services: Services, question: ForecastsIn) -> list[str]:

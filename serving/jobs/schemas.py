@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from industrial_brain.domain.errors import InputError
 from serving.schemas import (
@@ -25,6 +25,7 @@ from serving.schemas import (
     Out,
     PageOut,
     Paging,
+    PathCount,
     PeriodIn,
     SeriesFilter,
     SeriesId,
@@ -41,6 +42,18 @@ MOST_ORIGINS, LONGEST_PAUSE = 24, 3660
 
 class JobForecastsIn(ForecastsIn):
     """A question about stored series, of any number."""
+
+    paths: PathCount | None = Field(default=None, description="Not in a job: POST /v1/forecasts answers with paths.")
+
+    @field_validator("paths")
+    @classmethod
+    def _no_paths(cls, paths: int | None) -> int | None:
+        if paths is not None:
+            raise ValueError(
+                "A job answers with no sample paths, which would be too many: leave `paths` out, or ask "
+                "POST /v1/forecasts for some of the series."
+            )
+        return paths
 
 
 class JobRows(AdhocRows):

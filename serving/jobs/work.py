@@ -20,7 +20,7 @@ from industrial_brain.domain.protocols import Catalogue, Progress
 from serving import adhoc
 from serving.bodies import read_json
 from serving.deps import PeriodReader
-from serving.forecasting import outcome_record, series_of_filter
+from serving.forecasting import not_summed, outcome_record, outcomes_of, series_of_filter
 from serving.jobs.results import Records
 from serving.jobs.schemas import BacktestsIn, JobColumns, JobForecastsIn, JobRows, JobSizes
 from serving.live import ForecastModel
@@ -145,22 +145,17 @@ def _of_stored(question: JobForecastsIn, tools: Tools) -> _Answers:
             )
     version, bundle = tools.version_for(question.as_of)
     overrides = tools.overrides(question.as_of) if question.overrides else []
+    refused = not_summed(tools.catalogue, ids, question)
 
     def answers_for(some: Sequence[str]) -> list[Forecast | Failed]:
-        return bundle.judged(_answered(bundle, some, question.horizon, question.levels), overrides)
+        try:
+            return outcomes_of(bundle, some, question, overrides, refused)
+        except HorizonError as error:  # too long for all of these, which others of the job need not share
+            return [Failed(name, str(error)) for name in some]
 
     pieces = (ids[first : first + _ASKED] for first in range(0, len(ids), _ASKED))
     answers = (one for some in pieces for one in answers_for(some))
     return answers, {"name": version.name, "version": version.version}, len(ids)
-
-
-def _answered(
-    bundle: ForecastModel, series: Sequence[str], horizon: int | None, levels: Sequence[float]
-) -> list[Forecast | Failed]:
-    try:
-        return bundle.forecast(series, horizon, levels)
-    except HorizonError as error:  # too long for all of these, which others of the job need not share
-        return [Failed(name, str(error)) for name in series]
 
 
 def _of_body(question: JobRows | JobColumns | JobSizes, folder: Path, tools: Tools, tell: Tell) -> _Answers:

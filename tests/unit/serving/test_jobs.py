@@ -105,6 +105,41 @@ def test_a_job_for_stored_series_is_answered_by_the_version(client: TestClient, 
     assert len(found["forecasts"][0]["mean"]) == 60
 
 
+def test_a_job_for_totals_is_answered_as_a_request_is(client: TestClient, runner: JobRunner) -> None:
+    question = {"series": ["us/retail", "output:500103", "output:500000"], "horizon": 3, "aggregate": "Q"}
+    asked = client.post("/v1/forecasts", json=question).json()
+    address = _add(client, question).headers["Location"]
+    runner.step()
+    found = _get(client, f"{address}/forecasts")
+    assert [(one["freq"], len(one["mean"])) for one in found["forecasts"]] == [("Q", 1)] * 2
+    assert (found["forecasts"], found["failed"]) == (asked["forecasts"], asked["failed"])
+
+
+def test_a_job_for_totals_of_what_never_adds_up_fails_with_the_reason(client: TestClient, runner: JobRunner) -> None:
+    address = _add(client, {"series": ["us/retail"], "aggregate": "Y"}).headers["Location"]
+    runner.step()
+    job = _get(client, address)
+    assert (job["state"], "not said to add up" in job["reason"]) == ("failed", True)
+
+
+def test_a_job_under_a_scenario_never_answers_as_if_nothing_had_been_asked(
+    client: TestClient, runner: JobRunner
+) -> None:
+    question = {"series": ["output:500103"], "scenario": {"temperature": {"add": 2}}}
+    address = _add(client, question).headers["Location"]
+    runner.step()
+    found = _get(client, f"{address}/forecasts")
+    assert found["forecasts"] == []
+    assert "no covariate" in found["failed"][0]["reason"]
+
+
+def test_a_job_has_no_sample_paths_and_says_who_has(client: TestClient) -> None:
+    answer = _add(client, {"series": ["output:500103"], "paths": 8})
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"]) == (422, "/paths")
+    assert "POST /v1/forecasts" in error["detail"]
+
+
 def test_what_is_wrong_is_told_at_once_where_the_body_is_short(client: TestClient) -> None:
     answer = _add(client, {**YEARS, "sizes": [1]})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/sizes")
