@@ -21,6 +21,9 @@ from serving.schemas import MOST_PATH_VALUES, ForecastsIn, SeriesFilter
 
 _PAGE = 1000
 
+#: unknown ids that are named in one answer
+_LISTED = 5_000
+
 
 def find_series(catalogue: Catalogue, wanted: SeriesFilter, *, after: str | None, limit: int) -> Page[SeriesInfo]:
     """One page of the series that a filter describes."""
@@ -157,24 +160,34 @@ def _wanted(services: Services, question: ForecastsIn) -> list[str]:
     if "filter" not in question.model_fields_set:
         if len(question.series) > limit:
             raise _too_many(len(question.series), limit, "/series")
-        _require_known(services.catalogue, question.series)
+        require_known(services.catalogue, question.series)
         return question.series
     return series_of_filter(services.catalogue, question.filter, limit)
 
 
-def _require_known(catalogue: Catalogue, ids: list[str]) -> None:
+def require_known(catalogue: Catalogue, ids: Sequence[str]) -> None:
+    """Raises FieldsError, with a pointer for each of the first `_LISTED`: ids that the catalogue does not know."""
     known = catalogue.series(ids)
-    unknown = [
-        Fault("body", pointer_to("series", place), f"There is no series '{name}'.")
-        for place, name in enumerate(ids)
-        if name not in known
-    ]
+    unknown = [(place, name) for place, name in enumerate(ids) if name not in known]
     if unknown:
         raise FieldsError(
             f"{len(unknown)} of {len(ids)} series are unknown." if len(ids) > 1 else "The series is unknown.",
             "GET /v1/indicators lists and searches the series.",
-            unknown,
+            [
+                Fault("body", pointer_to("series", place), f"There is no series '{name}'.")
+                for place, name in unknown[:_LISTED]
+            ],
             slug=UnknownIdError.slug,
+        )
+
+
+def require_any(catalogue: Catalogue, wanted: SeriesFilter) -> None:
+    """Raises InputError: no series is as this filter describes."""
+    if not find_series(catalogue, wanted, after=None, limit=1).items:
+        raise InputError(
+            "No series is like that.",
+            "GET /v1/indicators lists and searches the series, and takes the same filters.",
+            pointer="/filter",
         )
 
 

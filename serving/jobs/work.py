@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pydantic_core import to_json
 
-from industrial_brain.domain.errors import HorizonError, UnknownIdError
+from industrial_brain.domain.errors import HorizonError
 from industrial_brain.domain.forecasts import Failed, Forecast, ModelVersion
 from industrial_brain.domain.jobs import Advance, JobKind
 from industrial_brain.domain.overrides import Override
@@ -20,7 +20,7 @@ from industrial_brain.domain.protocols import Catalogue, Progress
 from serving import adhoc
 from serving.bodies import read_json
 from serving.deps import PeriodReader
-from serving.forecasting import not_summed, outcome_record, outcomes_of, series_of_filter
+from serving.forecasting import not_summed, outcome_record, outcomes_of, require_any, require_known, series_of_filter
 from serving.jobs.results import Records
 from serving.jobs.schemas import BacktestsIn, JobColumns, JobForecastsIn, JobRows, JobSizes
 from serving.live import ForecastModel
@@ -95,6 +95,14 @@ def read_forecast_request(body: bytes) -> JobForecastsIn | JobRows | JobColumns 
     return adhoc.validated(given, shape, "Send series or a filter, or rows, or unique_id, ds and y, or sizes and y")
 
 
+def require_series(question: BacktestsIn, catalogue: Catalogue) -> None:
+    """Raises FieldsError (unknown ids) and InputError (a filter that nothing matches)."""
+    if "filter" in question.model_fields_set:
+        require_any(catalogue, question.filter)
+    elif "series" in question.model_fields_set:
+        require_known(catalogue, question.series)
+
+
 def write_faults(folder: Path, faults: Sequence[Fault]) -> None:
     (folder / ERRORS).write_bytes(to_json([{"in": f.place, "pointer": f.pointer, "detail": f.detail} for f in faults]))
 
@@ -136,13 +144,7 @@ def _of_stored(question: JobForecastsIn, tools: Tools) -> _Answers:
         ids = list(series_of_filter(tools.catalogue, question.filter))
     else:
         ids = question.series
-        known = tools.catalogue.series(ids)
-        unknown = [name for name in ids if name not in known]
-        if unknown:
-            raise UnknownIdError(
-                f"{len(unknown)} of {len(ids)} series are unknown, such as '{unknown[0]}'.",
-                "GET /v1/indicators lists and searches the series.",
-            )
+        require_known(tools.catalogue, ids)
     version, bundle = tools.version_for(question.as_of)
     overrides = tools.overrides(question.as_of) if question.overrides else []
     refused = not_summed(tools.catalogue, ids, question)
@@ -180,6 +182,7 @@ def _of_body(question: JobRows | JobColumns | JobSizes, folder: Path, tools: Too
 def _backtest(folder: Path, tools: Tools, tell: Tell) -> None:
     question = BacktestsIn.model_validate_json((folder / REQUEST).read_bytes())
     series: Sequence[str] | None = None
+    require_series(question, tools.catalogue)
     if "filter" in question.model_fields_set:
         series = list(series_of_filter(tools.catalogue, question.filter))
     elif "series" in question.model_fields_set:

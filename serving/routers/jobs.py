@@ -15,6 +15,7 @@ from industrial_brain.domain.protocols import Page
 from serving.adhoc import JOB, panel_of, require_horizon
 from serving.bodies import StrictJsonRoute
 from serving.deps import KeyDep, Services, ServicesDep, each_parameter_once, no_parameters
+from serving.forecasting import require_known
 from serving.jobs.answers import as_csv, as_parquet, backtest_out, forecasts_page, job_out
 from serving.jobs.desk import Body, JobDesk, JobsDep
 from serving.jobs.results import Records
@@ -32,7 +33,7 @@ from serving.jobs.schemas import (
     RemarkPage,
     SeriesScoresPage,
 )
-from serving.jobs.work import FORECASTS, REMARKS, SERIES, read_forecast_request
+from serving.jobs.work import FORECASTS, REMARKS, SERIES, read_forecast_request, require_series
 from serving.pages import issue_token, page_after, page_out, whole_number
 from serving.routers.common import IdempotencyKey, problems
 from serving.schemas import Paging
@@ -160,6 +161,7 @@ def add_backtest(
     """The track record at past origins, on what was known at each; see `brain backtest`."""
     now = services.clock()
     question.require_past(now)
+    require_series(question, services.catalogue)
     body = jobs.put(question.model_dump_json(exclude_unset=True).encode())
     job = jobs.add(JobKind.BACKTEST, key, body, idempotency_key)
     response.headers["Location"] = f"/v1/backtests/{job.id}"
@@ -211,7 +213,9 @@ def _check(body: Body, services: Services) -> None:
         return
     try:
         question = read_forecast_request(body.file.read_bytes())
-        if not isinstance(question, JobForecastsIn):
+        if isinstance(question, JobForecastsIn):
+            require_known(services.catalogue, question.series)
+        else:
             panel_of(question, services.read_periods, JOB)
             require_horizon(question.freq, question.horizon)
     except BaseException:

@@ -21,6 +21,7 @@ from serving.app import create_app
 from serving.jobs.launch import Ended
 from serving.jobs.runner import LEASE, MOST_ATTEMPTS, JobRunner
 from tests.fakes.city import SmallCity
+from tests.fakes.stores import FakeCatalogue
 
 YEARS = {"freq": "Y", "sizes": [8, 0, 3], "y": [1, 2, 3, 5, 4, 6, 7, 8, 5, 6, 7], "horizon": 2}
 
@@ -150,6 +151,34 @@ def test_what_is_wrong_is_told_at_once_where_the_body_is_short(client: TestClien
     )
     assert client.post("/v1/forecast-jobs", content=b"{}").status_code == 415
     assert _get(client, "/v1/forecast-jobs")["total"] == 0
+
+
+def test_series_that_are_unknown_are_refused_at_once_each_by_its_place(client: TestClient) -> None:
+    answer = _add(client, {"series": ["nope", "output:500103", "neither"]})
+    assert answer.status_code == 422
+    assert answer.json()["type"].endswith(":unknown-id")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/series/0", "/series/2"]
+    assert _get(client, "/v1/forecast-jobs")["total"] == 0
+
+
+def test_series_that_are_unknown_in_a_long_body_are_told_by_the_job(
+    client: TestClient, runner: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.routers.jobs._CHECKED", 10)
+    address = _add(client, {"series": ["output:500103", "nope"]}).headers["Location"]
+    runner.step()
+    job = _get(client, address)
+    assert (job["state"], [error["pointer"] for error in job["errors"]]) == ("failed", ["/series/1"])
+
+
+def test_a_backtest_of_series_that_have_gone_meanwhile_fails_and_does_not_blame_its_origins(
+    client: TestClient, runner: JobRunner, city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = _add(client, {"filter": {"indicator": "output"}}, "/v1/backtests").headers["Location"]
+    monkeypatch.setattr(city, "catalogue", FakeCatalogue())
+    runner.step()
+    job = _get(client, address)
+    assert (job["state"], "No series is like that." in job["reason"]) == ("failed", True)
 
 
 def test_what_is_wrong_with_a_long_body_is_told_by_the_job(
@@ -300,6 +329,8 @@ def test_a_backtest_is_a_job_whose_figures_come_in_slices_series_and_remarks(
         ({"origins": 0}, "/origins"),
         ({"series": ["a"], "filter": {}}, ""),
         ({"evry": 3}, "/evry"),
+        ({"series": ["output:500103", "nope"]}, "/series/1"),
+        ({"filter": {"indicator": "jobs"}}, "/filter"),
     ],
 )
 def test_a_backtest_that_makes_no_sense_is_refused(client: TestClient, body: dict[str, Any], pointer: str) -> None:
