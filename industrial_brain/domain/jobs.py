@@ -102,16 +102,32 @@ class JobStore(Protocol):
         """
         ...
 
-    def put_back(self, job_id: str, reason: str, *, attempted: bool = True) -> None:
-        """Let a running job wait again; `attempted` says whether it counts as begun."""
+    # Who was silent for too long has lost the job to the next attempt, and must change nothing of it any more: the number of
+    # its attempt (`Job.attempts`, as claimed) says who speaks.
+
+    def put_back(self, job_id: str, attempt: int, reason: str, *, attempted: bool = True) -> None:
+        """Let a job that this attempt runs wait again; `attempted` says whether it counts as begun."""
         ...
 
-    def advance(self, job_id: str, now: dt.datetime, advance: Advance | None = None) -> bool:
-        """A sign of life, and how far it is; False if the job is no longer running (it was cancelled)."""
+    def advance(self, job_id: str, attempt: int, now: dt.datetime, advance: Advance | None = None) -> bool:
+        """A sign of life, and how far it is; False if this attempt no longer runs (it was cancelled, or begun anew)."""
         ...
 
-    def end(self, job_id: str, now: dt.datetime, state: JobState, *, expires_at: dt.datetime, reason: str = "") -> Job:
-        """Finish an unfinished job; a finished one stays as it was. Raises UnknownIdError."""
+    def end(
+        self,
+        job_id: str,
+        now: dt.datetime,
+        state: JobState,
+        *,
+        expires_at: dt.datetime,
+        reason: str = "",
+        attempt: int | None = None,
+    ) -> Job:
+        """Finish an unfinished job; a finished one stays as it was. Raises UnknownIdError.
+
+        Args:
+            attempt: only if this attempt runs it; None, if whoever runs it.
+        """
         ...
 
     def expire(self, now: dt.datetime) -> list[str]:

@@ -103,13 +103,12 @@ class SqlJobStore:
                 return _job(connection.execute(sa.select(job).where(job.c.id == row.id)).one())
         return None
 
-    def put_back(self, job_id: str, reason: str, *, attempted: bool = True) -> None:
-        running = (job.c.id == job_id) & (job.c.state == JobState.RUNNING.value)
+    def put_back(self, job_id: str, attempt: int, reason: str, *, attempted: bool = True) -> None:
         facts = {"state": JobState.QUEUED.value, "reason": reason, "attempts": job.c.attempts - int(not attempted)}
         with writing(self._engine) as connection:
-            connection.execute(sa.update(job).where(running).values(**facts))
+            connection.execute(sa.update(job).where(*_run_by(job_id, attempt)).values(**facts))
 
-    def advance(self, job_id: str, now: dt.datetime, advance: Advance | None = None) -> bool:
+    def advance(self, job_id: str, attempt: int, now: dt.datetime, advance: Advance | None = None) -> bool:
         facts: dict[str, Any] = {"alive_at": to_microseconds(now)}
         if advance is not None:
             facts |= {
@@ -118,11 +117,20 @@ class SqlJobStore:
                 "resumed": advance.resumed,
                 "counts": dict(advance.counts),
             }
-        running = (job.c.id == job_id) & (job.c.state == JobState.RUNNING.value)
         with writing(self._engine) as connection:
-            return connection.execute(sa.update(job).where(running).values(**facts)).rowcount == 1
+            this = sa.update(job).where(*_run_by(job_id, attempt))
+            return connection.execute(this.values(**facts)).rowcount == 1
 
-    def end(self, job_id: str, now: dt.datetime, state: JobState, *, expires_at: dt.datetime, reason: str = "") -> Job:
+    def end(
+        self,
+        job_id: str,
+        now: dt.datetime,
+        state: JobState,
+        *,
+        expires_at: dt.datetime,
+        reason: str = "",
+        attempt: int | None = None,
+    ) -> Job:
         facts = {
             "state": state.value,
             "ended_at": to_microseconds(now),
@@ -130,7 +138,8 @@ class SqlJobStore:
             "reason": reason,
         }
         with writing(self._engine) as connection:
-            connection.execute(sa.update(job).where(job.c.id == job_id, _UNFINISHED).values(**facts))
+            these = (job.c.id == job_id, _UNFINISHED) if attempt is None else _run_by(job_id, attempt)
+            connection.execute(sa.update(job).where(*these).values(**facts))
             row = connection.execute(sa.select(job).where(job.c.id == job_id)).one_or_none()
         if row is None:
             raise UnknownIdError(f"There is no job '{job_id}'.", "It may have expired.")
@@ -144,6 +153,10 @@ class SqlJobStore:
             with writing(self._engine) as connection:
                 connection.execute(sa.delete(job).where(over))
         return ids
+
+
+def _run_by(job_id: str, attempt: int) -> tuple[sa.ColumnElement[bool], ...]:
+    return job.c.id == job_id, job.c.state == JobState.RUNNING.value, job.c.attempts == attempt
 
 
 def _count(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> int:

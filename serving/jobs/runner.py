@@ -74,9 +74,9 @@ class JobRunner:
 
     def step(self) -> bool:
         """Delete what has expired, and run one job to its end, if one waits; whether one did."""
-        now = self._clock()
-        for gone in self._store.expire(now):
+        for gone in self._store.expire(self._clock()):
             shutil.rmtree(self._folder / gone, ignore_errors=True)
+        now = self._clock()
         job = self._store.claim(now, silent_since=now - LEASE, most_attempts=MOST_ATTEMPTS, expires_at=now + self._kept)
         if job is None:
             return False
@@ -93,15 +93,15 @@ class JobRunner:
             raise
         if ended is None:
             return
-        now = self._clock()
         if ended.failure is None:
             log.warning("job_lost", job=job.id, attempt=job.attempts)
-            self._store.put_back(job.id, "The process at work was lost; begun again.")
+            self._store.put_back(job.id, job.attempts, "The process at work was lost; begun again.")
             return
         if ended.details:
             log.error("job_broke", job=job.id, details=ended.details)
         state = JobState.FAILED if ended.failure else JobState.DONE
-        self._store.end(job.id, now, state, expires_at=now + self._kept, reason=ended.failure)
+        now = self._clock()
+        self._store.end(job.id, now, state, expires_at=now + self._kept, reason=ended.failure, attempt=job.attempts)
         log.info("job_ended", job=job.id, state=state)
 
     def _watch(self, job: Job, running: Running) -> Ended | None:
@@ -112,11 +112,11 @@ class JobRunner:
                 return message
             if self._stop.is_set():
                 running.kill()
-                self._store.put_back(job.id, "The server was stopped; begun again.", attempted=False)
+                self._store.put_back(job.id, job.attempts, "The server was stopped; begun again.", attempted=False)
                 return None
             advance = message if isinstance(message, Advance) else None
-            if not self._store.advance(job.id, self._clock(), advance):
-                running.kill()  # cancelled
+            if not self._store.advance(job.id, job.attempts, self._clock(), advance):
+                running.kill()  # cancelled, or begun anew by another server that found it silent
                 return None
 
     def _follow(self) -> None:

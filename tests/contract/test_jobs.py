@@ -64,10 +64,10 @@ def test_the_oldest_waiting_job_is_claimed_and_no_other_claims_it(store: JobStor
 
 def test_progress_is_kept_and_a_sign_of_life_alone_changes_none_of_it(store: JobStore) -> None:
     add(store, "a")
-    assert not store.advance("a", NOW, Advance(1, 2))  # not at work yet
+    assert not store.advance("a", 1, NOW, Advance(1, 2))  # not at work yet
     claim(store)
-    assert store.advance("a", NOW, Advance(5, 9, 2, {"forecast": 4, "failed": 1}))
-    assert store.advance("a", NOW + SECOND)
+    assert store.advance("a", 1, NOW, Advance(5, 9, 2, {"forecast": 4, "failed": 1}))
+    assert store.advance("a", 1, NOW + SECOND)
     job = store.get("a")
     assert job is not None
     assert (job.done, job.total, job.resumed, job.counts) == (5, 9, 2, {"forecast": 4, "failed": 1})
@@ -76,7 +76,7 @@ def test_progress_is_kept_and_a_sign_of_life_alone_changes_none_of_it(store: Job
 def test_a_silent_job_is_begun_again_and_a_living_one_is_not(store: JobStore) -> None:
     add(store, "a")
     claim(store)
-    store.advance("a", NOW + 8 * SECOND)
+    store.advance("a", 1, NOW + 8 * SECOND)
     assert claim(store, NOW + 12 * SECOND) is None
     again = claim(store, NOW + 30 * SECOND)
     assert again is not None
@@ -98,14 +98,39 @@ def test_a_job_that_was_lost_too_often_fails_with_a_reason(store: JobStore) -> N
 def test_a_job_that_is_put_back_waits_again_and_counts_as_begun_only_if_it_was(store: JobStore) -> None:
     add(store, "a")
     claim(store)
-    store.put_back("a", "The server was stopped.", attempted=False)
+    store.put_back("a", 1, "The server was stopped.", attempted=False)
     again = claim(store)
     assert again is not None
     assert (again.attempts, again.reason) == (1, "The server was stopped.")
-    store.put_back("a", "Lost.")
+    store.put_back("a", 1, "Lost.")
     third = claim(store)
     assert third is not None
     assert third.attempts == 2
+
+
+def test_who_lost_a_job_to_a_later_attempt_changes_nothing_of_it_any_more(store: JobStore) -> None:
+    add(store, "a")
+    slow = claim(store)
+    quick = claim(store, NOW + 60 * SECOND)
+    assert slow is not None
+    assert quick is not None
+    assert (slow.attempts, quick.attempts) == (1, 2)
+    assert not store.advance("a", slow.attempts, NOW + 61 * SECOND, Advance(1, 2))
+    store.put_back("a", slow.attempts, "Stopped.", attempted=False)
+    left = store.end("a", NOW, JobState.FAILED, expires_at=NOW, reason="why", attempt=slow.attempts)
+    assert left == store.get("a") == quick
+    assert claim(store, NOW + 71 * SECOND) is not None  # what the slow one said was no sign of life
+    assert store.advance("a", 3, NOW + 72 * SECOND, Advance(2, 2))
+    ended = store.end("a", NOW + 73 * SECOND, JobState.DONE, expires_at=NOW + DAY, attempt=3)
+    assert (ended.state, ended.done) == (JobState.DONE, 2)
+
+
+def test_a_job_is_cancelled_whoever_runs_it(store: JobStore) -> None:
+    add(store, "a")
+    assert claim(store) is not None
+    assert claim(store, NOW + 60 * SECOND) is not None
+    assert store.end("a", NOW, JobState.CANCELLED, expires_at=NOW + DAY).state is JobState.CANCELLED
+    assert not store.advance("a", 2, NOW)
 
 
 @pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
@@ -115,8 +140,8 @@ def test_a_job_ends_once(store: JobStore, state: JobState) -> None:
     ended = store.end("a", NOW, state, expires_at=NOW + DAY, reason="why")
     assert (ended.state, ended.ended_at, ended.expires_at, ended.reason) == (state, NOW, NOW + DAY, "why")
     assert store.end("a", NOW + DAY, JobState.CANCELLED, expires_at=NOW) == ended
-    assert not store.advance("a", NOW)
-    store.put_back("a", "no")
+    assert not store.advance("a", 1, NOW)
+    store.put_back("a", 1, "no")
     assert store.get("a") == ended
     with pytest.raises(UnknownIdError):
         store.end("nope", NOW, state, expires_at=NOW)

@@ -77,15 +77,15 @@ class FakeJobStore:
             return kept.job
         return None
 
-    def put_back(self, job_id: str, reason: str, *, attempted: bool = True) -> None:
+    def put_back(self, job_id: str, attempt: int, reason: str, *, attempted: bool = True) -> None:
         kept = self._jobs[job_id]
-        if kept.job.state is JobState.RUNNING:
+        if _runs(kept.job, attempt):
             attempts = kept.job.attempts - (not attempted)
             kept.job = replace(kept.job, state=JobState.QUEUED, reason=reason, attempts=attempts)
 
-    def advance(self, job_id: str, now: dt.datetime, advance: Advance | None = None) -> bool:
+    def advance(self, job_id: str, attempt: int, now: dt.datetime, advance: Advance | None = None) -> bool:
         kept = self._jobs.get(job_id)
-        if kept is None or kept.job.state is not JobState.RUNNING:
+        if kept is None or not _runs(kept.job, attempt):
             return False
         kept.alive_at = now
         if advance is not None:
@@ -98,11 +98,20 @@ class FakeJobStore:
             )
         return True
 
-    def end(self, job_id: str, now: dt.datetime, state: JobState, *, expires_at: dt.datetime, reason: str = "") -> Job:
+    def end(
+        self,
+        job_id: str,
+        now: dt.datetime,
+        state: JobState,
+        *,
+        expires_at: dt.datetime,
+        reason: str = "",
+        attempt: int | None = None,
+    ) -> Job:
         kept = self._jobs.get(job_id)
         if kept is None:
             raise UnknownIdError(f"There is no job '{job_id}'.")
-        if kept.job.state in UNFINISHED:
+        if kept.job.state in UNFINISHED if attempt is None else _runs(kept.job, attempt):
             kept.job = replace(kept.job, state=state, ended_at=now, expires_at=expires_at, reason=reason)
         return kept.job
 
@@ -111,6 +120,10 @@ class FakeJobStore:
         for name in gone:
             del self._jobs[name]
         return gone
+
+
+def _runs(job: Job, attempt: int) -> bool:
+    return job.state is JobState.RUNNING and job.attempts == attempt
 
 
 class InlineLaunch:

@@ -266,6 +266,25 @@ def test_a_job_of_a_lost_server_is_found_silent_and_goes_on(
     assert (job["state"], job["attempts"]) == ("done", 2)
 
 
+def test_a_server_that_was_silent_too_long_leaves_the_job_to_the_one_that_took_it(
+    client: TestClient, runner: JobRunner, city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = _add(client, YEARS).headers["Location"]
+    city.launch.script = [[Advance(1, 3), Ended("")]]
+    original = city.jobs.advance
+
+    def taken_meanwhile(*args: Any) -> bool:
+        late = city.now + 2 * LEASE
+        city.jobs.claim(late, silent_since=late - LEASE, most_attempts=3, expires_at=late)
+        return original(*args)
+
+    monkeypatch.setattr(city.jobs, "advance", taken_meanwhile)
+    runner.step()
+    assert len(city.launch.killed) == 1
+    job = _get(client, address)
+    assert (job["state"], job["attempts"], job["progress"]["done"]) == ("running", 2, 0)
+
+
 def test_partitions_that_an_earlier_attempt_had_fitted_are_not_fitted_again(
     client: TestClient, runner: JobRunner, city: SmallCity
 ) -> None:
