@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import secrets
 import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from industrial_brain.domain.access import ApiKey, Role
 from industrial_brain.domain.errors import StateError, UnknownIdError
 from industrial_brain.domain.jobs import UNFINISHED, Job, JobKind, JobState, JobStore
 from industrial_brain.domain.protocols import Page
+from serving.jobs.folders import clear, new_folder
 from serving.jobs.results import Records
 from serving.jobs.runner import JobRunner
 from serving.jobs.work import ERRORS, REQUEST, SUMMARY
@@ -132,9 +132,12 @@ class JobDesk:
 
     def cancel(self, kind: JobKind, key: ApiKey, job_id: str) -> Job:
         """Cancel a job that has not ended; one that has stays as it is."""
-        self.get(kind, key, job_id)
+        before = self.get(kind, key, job_id)
         now = self._clock()
-        return self._store.end(job_id, now, JobState.CANCELLED, expires_at=now + self._kept)
+        job = self._store.end(job_id, now, JobState.CANCELLED, expires_at=now + self._kept)
+        if before.state is JobState.QUEUED:  # else the runner clears up, when the process has stopped
+            clear(self._folder / job_id)
+        return job
 
     def done(self, kind: JobKind, key: ApiKey, job_id: str) -> Job:
         """The job, if it has results. Raises UnknownIdError, and StateError before they are there, or if they never will be."""
@@ -156,9 +159,7 @@ class JobDesk:
         return self._json(job, SUMMARY)
 
     def _new_folder(self) -> Path:
-        folder = self._folder / f"{int(self._clock().timestamp() * 1e6):014x}-{secrets.token_hex(8)}"
-        folder.mkdir(parents=True)
-        return folder
+        return new_folder(self._folder, self._clock())
 
     def _json(self, job: Job, name: str) -> Any:
         try:

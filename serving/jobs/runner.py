@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from industrial_brain.domain.jobs import Advance, Job, JobState, JobStore
+from industrial_brain.domain.jobs import UNFINISHED, Advance, Job, JobState, JobStore
+from serving.jobs.folders import clear, sweep
 from serving.jobs.launch import Ended, Launch, Running
 
 log = structlog.get_logger(__name__)
@@ -23,6 +24,9 @@ MOST_ATTEMPTS = 3
 
 #: how often a job at work shows life, and how soon a cancelled one is stopped
 _BEAT_SECONDS = 1.0
+
+#: how often the jobs' folder is looked through for what was left lying
+_SWEEP = dt.timedelta(hours=1)
 
 
 class JobRunner:
@@ -51,6 +55,7 @@ class JobRunner:
         self._store, self._folder, self._launch, self._clock = store, folder, launch, clock
         self._kept = kept
         self._poll_seconds = poll_seconds
+        self._swept: dt.datetime | None = None
         self._stop = threading.Event()
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
@@ -73,9 +78,10 @@ class JobRunner:
         self._news.set()
 
     def step(self) -> bool:
-        """Delete what has expired, and run one job to its end, if one waits; whether one did."""
+        """Delete what has expired or was left lying, and run one job to its end, if one waits; whether one did."""
         for gone in self._store.expire(self._clock()):
             shutil.rmtree(self._folder / gone, ignore_errors=True)
+        self._sweep(self._clock())
         now = self._clock()
         job = self._store.claim(now, silent_since=now - LEASE, most_attempts=MOST_ATTEMPTS, expires_at=now + self._kept)
         if job is None:
@@ -83,7 +89,18 @@ class JobRunner:
         self._run(job)
         return True
 
+    def _sweep(self, now: dt.datetime) -> None:
+        if self._swept is None or now - self._swept >= _SWEEP:
+            sweep(self._folder, now, self._store.get)
+            self._swept = now
+
     def _run(self, job: Job) -> None:
+        self._attempt(job)
+        after = self._store.get(job.id)
+        if after is not None and after.state not in UNFINISHED:
+            clear(self._folder / job.id)
+
+    def _attempt(self, job: Job) -> None:
         log.info("job_begun", job=job.id, kind=job.kind, attempt=job.attempts)
         running = self._launch(job.kind, self._folder / job.id)
         try:

@@ -32,7 +32,7 @@ from training.pipeline import Checkpoints, fit_panels
 from training.vintages import VintageBacktest
 
 #: names of a job's files and records
-REQUEST, ERRORS, SUMMARY = "request.json", "errors.json", "summary.json"
+REQUEST, ERRORS, SUMMARY, PARTITIONS = "request.json", "errors.json", "summary.json", "partitions"
 FORECASTS, SERIES, REMARKS = "forecasts", "series", "remarks"
 
 #: series that are asked of a version at once
@@ -172,7 +172,7 @@ def _of_body(question: JobRows | JobColumns | JobSizes, folder: Path, tools: Too
         resumed += series if kept else 0
         tell(Advance(done, total, resumed))
 
-    executor = KeepingExecutor(InProcess(), tools.checkpoints(folder / "partitions"), fitted)
+    executor = KeepingExecutor(InProcess(), tools.checkpoints(folder / PARTITIONS), fitted)
     bundle = fit_panels([panel], horizons=horizons_of([panel], question.horizon), executor=executor)
     pieces = (panel.ids[first : first + _ASKED] for first in range(0, total, _ASKED))
     answers = (one for some in pieces for one in bundle.forecast(some, question.horizon, question.levels))

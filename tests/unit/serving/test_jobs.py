@@ -16,8 +16,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from industrial_brain.domain.access import Role
-from industrial_brain.domain.jobs import Advance
+from industrial_brain.domain.jobs import Advance, JobKind
 from serving.app import create_app
+from serving.jobs.folders import new_folder
 from serving.jobs.launch import Ended
 from serving.jobs.runner import LEASE, MOST_ATTEMPTS, JobRunner
 from tests.fakes.city import SmallCity
@@ -290,9 +291,8 @@ def test_partitions_that_an_earlier_attempt_had_fitted_are_not_fitted_again(
 ) -> None:
     address = _add(client, YEARS).headers["Location"]
     runner.step()
-    folder = city.launch.launched[0]
     other = _add(client, YEARS).headers["Location"]
-    (folder / "partitions").rename(city.folder / "jobs" / other.rsplit("/", 1)[1] / "partitions")
+    city.launch(JobKind.FORECAST, city.folder / "jobs" / other.rsplit("/", 1)[1])  # worked, and was lost before its end
     runner.step()
     found = [_get(client, f"{one}/forecasts")["forecasts"] for one in (address, other)]
     assert found[0] == found[1]
@@ -309,6 +309,58 @@ def test_a_finished_job_expires_with_its_files(client: TestClient, runner: JobRu
     runner.step()
     assert client.get(address).status_code == 404
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("body", [YEARS, {**YEARS, "freq": "M", "unique_id": []}])
+def test_what_only_the_work_needed_is_deleted_when_a_job_has_ended_and_its_results_stay(
+    client: TestClient, runner: JobRunner, city: SmallCity, monkeypatch: pytest.MonkeyPatch, body: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("serving.routers.jobs._CHECKED", 10)
+    address = _add(client, body).headers["Location"]
+    (folder,) = (city.folder / "jobs").iterdir()
+    assert (folder / "request.json").exists()
+    runner.step()
+    job = _get(client, address)
+    assert [file.name for file in folder.iterdir()] == [
+        "forecasts-000000.jsonl" if job["state"] == "done" else "errors.json"
+    ]
+    assert bool(job["errors"]) == (job["state"] == "failed")
+
+
+def test_a_job_that_waits_again_keeps_what_it_needs(client: TestClient, runner: JobRunner, city: SmallCity) -> None:
+    _add(client, YEARS)
+    city.launch.script = [[Advance(1, 3), Ended(None)]]
+    runner.step()
+    (folder,) = (city.folder / "jobs").iterdir()
+    assert (folder / "request.json").exists()
+
+
+def test_a_job_that_is_cancelled_keeps_no_request(client: TestClient, city: SmallCity) -> None:
+    address = _add(client, YEARS).headers["Location"]
+    client.post(f"{address}:cancel")
+    (folder,) = (city.folder / "jobs").iterdir()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_a_killed_server_left_is_deleted_after_a_day_and_nothing_else_is(
+    client: TestClient, runner: JobRunner, city: SmallCity
+) -> None:
+    jobs = city.folder / "jobs"
+    stray = new_folder(jobs, city.now)
+    (stray / "request.json").write_bytes(b'{"freq": ')
+    other = jobs / "notes"
+    other.mkdir()
+    for _ in range(2):
+        _add(client, YEARS)
+    runner.step()
+    city.now += dt.timedelta(hours=23)
+    runner.step()
+    assert stray.exists()
+    city.now += dt.timedelta(hours=2)
+    coming = new_folder(jobs, city.now)
+    runner.step()
+    assert not stray.exists()
+    assert set(jobs.iterdir()) == {*city.launch.launched, other, coming}
 
 
 def test_a_body_that_breaks_off_leaves_nothing(city: SmallCity, client: TestClient) -> None:
