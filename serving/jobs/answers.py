@@ -7,12 +7,21 @@ import datetime as dt
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from itertools import chain
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
 
 from industrial_brain.domain.jobs import Job, JobState
 from industrial_brain.domain.periods import Frequency
 from serving.jobs.results import Records
 from serving.jobs.schemas import BacktestOut, JobOut
+
+#: columns of every table of forecasts; those of them that are text
+_COLUMNS, _TEXTS = ["unique_id", "ds", "mean"], ("unique_id", "ds")
+
+#: the table as a file, in the job's folder
+PARQUET = "forecasts.parquet"
 
 
 def job_out(job: Job, errors: Any, now: dt.datetime) -> JobOut:
@@ -35,36 +44,53 @@ def forecasts_page(records: list[bytes], token: str | None, total: int) -> bytes
 
 
 def as_csv(records: Records) -> Iterator[str]:
-    """All forecasts, a row a series and period: `unique_id, ds, mean`, and `qP` a quantile. What failed has no row."""
+    """All forecasts, a row a series and period: `unique_id, ds, mean`, and `qP` a quantile. What failed has no row.
+
+    Where all failed, the columns are named all the same, without quantiles: no forecast says which there would be.
+    """
     text = io.StringIO()
     rows = csv.writer(text)
-    header: list[str] = []
-    for names, table in _tables(records):
-        if not header:
-            header = names
-            rows.writerow(header)
+    headed = False
+    for names, table in chain(_tables(records), [(_COLUMNS, [])]):
+        if not headed:
+            rows.writerow(names)
+            headed = True
         rows.writerows(table)
-        yield text.getvalue()
+        if found := text.getvalue():
+            yield found
         text.seek(0)
         text.truncate()
 
 
-def as_parquet(records: Records) -> bytes:
-    """The same as a Parquet file."""
+def as_parquet(records: Records) -> Path:
+    """The same as a Parquet file, which is written beside the records when it is asked for first."""
+    file = records.folder / PARQUET
+    if file.exists():
+        return file
+    with NamedTemporaryFile(dir=records.folder, prefix=PARQUET, delete=False) as unfinished:
+        try:
+            _write_parquet(records, unfinished)
+        except BaseException:
+            Path(unfinished.name).unlink()
+            raise
+    Path(unfinished.name).replace(file)
+    return file
+
+
+def _write_parquet(records: Records, sink: IO[bytes]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink = pa.BufferOutputStream()
     writer = None
-    for names, rows in _tables(records):
-        table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-        writer = writer or pq.ParquetWriter(sink, table.schema)
-        writer.write_table(table)
-    if writer is None:
-        pq.write_table(pa.table({"unique_id": [], "ds": [], "mean": []}), sink)
-    else:
+    for names, rows in chain(_tables(records), [(_COLUMNS, [])]):
+        if writer is None:
+            kinds = [pa.string() if name in _TEXTS else pa.float64() for name in names]
+            writer = pq.ParquetWriter(sink, pa.schema(zip(names, kinds, strict=True)))
+        if rows:
+            columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+            writer.write_table(pa.table(columns, schema=writer.schema))
+    if writer is not None:
         writer.close()
-    return bytes(sink.getvalue())
 
 
 def _tables(records: Records) -> Iterator[tuple[list[str], list[list[object]]]]:
@@ -74,7 +100,7 @@ def _tables(records: Records) -> Iterator[tuple[list[str], list[list[object]]]]:
     for number, record in enumerate(records, start=1):
         found = json.loads(record).get("forecasts")
         if found is not None:
-            names = ["unique_id", "ds", "mean", *(f"q{key}" for key in found["quantiles"])]
+            names = [*_COLUMNS, *(f"q{key}" for key in found["quantiles"])]
             freq = Frequency(found["freq"])
             first = freq.ordinal_of_label(found["start"])
             quantiles = list(found["quantiles"].values())

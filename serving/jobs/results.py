@@ -19,6 +19,10 @@ class Records:
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
 
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
     def write(self, records: Iterable[bytes]) -> int:
         """Write all records, in place of what was there; how many there were."""
         self._folder.mkdir(parents=True, exist_ok=True)

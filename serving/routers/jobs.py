@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from industrial_brain.domain.access import ApiKey
 from industrial_brain.domain.jobs import JobKind
@@ -120,7 +120,7 @@ def job_forecasts(jobs: JobsDep, key: KeyDep, job_id: JobId, query: Annotated[Jo
     if query.format == "csv":
         return StreamingResponse(as_csv(records), media_type="text/csv; charset=utf-8")
     if query.format == "parquet":
-        return Response(as_parquet(records), media_type="application/vnd.apache.parquet")
+        return FileResponse(as_parquet(records), media_type="application/vnd.apache.parquet")
     listing = f"forecast-jobs/{job_id}"
     after = page_after(listing, query)
     first = 0 if after is None else whole_number(after)

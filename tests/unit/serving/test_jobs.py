@@ -98,6 +98,27 @@ def test_results_come_in_pages_and_as_files(client: TestClient, runner: JobRunne
     assert parquet["mean"].to_pylist() == pytest.approx([float(row["mean"]) for row in table])
 
 
+def test_files_of_a_job_in_which_every_series_failed_name_their_columns(client: TestClient, runner: JobRunner) -> None:
+    address = _add(client, {"freq": "Y", "sizes": [0], "y": []}).headers["Location"] + "/forecasts"
+    runner.step()
+    assert [one["series"] for one in _get(client, address)["failed"]] == ["0"]
+    assert client.get(f"{address}?format=csv").text.splitlines() == ["unique_id,ds,mean"]
+    table = pq.read_table(pa.BufferReader(client.get(f"{address}?format=parquet").content))
+    assert (table.column_names, table.num_rows) == (["unique_id", "ds", "mean"], 0)
+
+
+def test_a_parquet_file_is_written_once_and_whole(client: TestClient, runner: JobRunner, city: SmallCity) -> None:
+    address = _add(client, YEARS).headers["Location"] + "/forecasts?format=parquet"
+    runner.step()
+    first, again = client.get(address), client.get(address)
+    assert first.headers["Content-Type"] == "application/vnd.apache.parquet"
+    assert first.content == again.content
+    assert sorted(file.name for file in city.launch.launched[0].iterdir()) == [
+        "forecasts-000000.jsonl",
+        "forecasts.parquet",
+    ]
+
+
 def test_a_job_for_stored_series_is_answered_by_the_version(client: TestClient, runner: JobRunner) -> None:
     address = _add(client, {"filter": {"indicator": "output"}, "horizon": 60}).headers["Location"]
     runner.step()
