@@ -319,3 +319,63 @@ class Fleet(Protocol):
     def load(self, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
         """Become a saved state."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Judgements with the decision on each: which of them are worth a person's time.
+
+    Attributes:
+        alarm: bool, `n`: rows at which an episode may begin.
+        level: the p-value at or below which a row of ordinary evidence is an alarm just now. An episode goes on above it,
+            under a laxer one that follows from it.
+        detector: what judged, with its version: `fleet 1`, `ib-anomaly-pump 3`.
+        share: float32, `n`: how much of its device's deviation each row's channel contributes, where a model says so; a row
+            of cause `PATTERN` is one channel of the device, and all rows of one judgement have its p and its ts.
+    """
+
+    scored: Scored
+    alarm: Flags
+    level: float
+    detector: str
+    share: npt.NDArray[np.float32] | None = None
+
+
+class Decider(Protocol):
+    """Picks alarms from judgements, by a budget of alarms or a false-discovery rate."""
+
+    def decide(self, scored: Scored, at: int) -> Decided:
+        """The decision on each row, in order of seq. `at` is the receive time of the batch, or the moment of the look."""
+        ...
+
+    def save(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The whole state as arrays, by name."""
+        ...
+
+    def load(self, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+        """Become a saved state."""
+        ...
+
+
+class Judge(Protocol):
+    """What makes episodes of alarms. Told of every seq in order, also of those without rows: time passes in them, too."""
+
+    def taken(self) -> int:
+        """The last seq that is durable here; 0 before the first."""
+        ...
+
+    def take(self, seq: int, at: int, decided: Sequence[Decided]) -> None:
+        """Merge what was decided on one batch: its rows, the look at the fleet, models of equipment classes.
+
+        A seq that is durable already changes nothing, so that after a crash the same ones may be handed over again from the
+        last snapshot on.
+
+        Args:
+            at: when the batch was received, in microseconds; no other clock is looked at.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Make durable all that was taken. To be called before a snapshot of the same seq counts: what came before a
+        snapshot never comes again."""
+        ...
