@@ -17,6 +17,7 @@ from industrial_brain.cli import (
     override,
     pretrain,
     service,
+    simulate,
     versions,
     why,
 )
@@ -36,7 +37,20 @@ BRAIN_RAY_ADDRESS; `brain doctor` prints them and says what is wrong with an ins
 app = typer.Typer(
     help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", add_completion=False
 )
-for group in (city, forecasting, why, override, nowcast, backtest, versions, service, access, benchmark, pretrain):
+for group in (
+    city,
+    simulate,
+    forecasting,
+    why,
+    override,
+    nowcast,
+    backtest,
+    versions,
+    service,
+    access,
+    benchmark,
+    pretrain,
+):
     group.add_to(app)
 
 

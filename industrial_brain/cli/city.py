@@ -1,4 +1,4 @@
-"""Commands about the city and its data: init, simulate, import, indicators."""
+"""Commands about the city and its data: init, simulate city, import, indicators."""
 
 from __future__ import annotations
 
@@ -17,9 +17,6 @@ from industrial_brain.domain.periods import Frequency
 
 def add_to(app: typer.Typer) -> None:
     app.command()(init)
-    simulate = typer.Typer(help="Make things up, and say so: simulated cities.", no_args_is_help=True)
-    simulate.command("city")(simulate_city)
-    app.add_typer(simulate, name="simulate")
     importing = typer.Typer(help="Bring in your own data.", no_args_is_help=True)
     importing.command("indicators")(import_indicators)
     app.add_typer(importing, name="import")

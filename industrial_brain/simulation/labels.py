@@ -1,0 +1,264 @@
+"""The ground truth of simulated telemetry as a file, and how well what was detected agrees with it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from industrial_brain.domain.errors import FileFormatError, InputError
+from industrial_brain.simulation.faults import Kind
+from industrial_brain.simulation.plant import Plant
+from industrial_brain.simulation.sensors import METRICS
+
+#: readings after a fault's end during which what it left behind may still be reported: a level that returns is a change too
+GRACE_READINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One planted fault as a reader of the file meets it.
+
+    Attributes:
+        devices: those that show it: the device itself, and behind a gateway all of its own.
+        start, end: microseconds since 1970, UTC, true time.
+    """
+
+    id: str
+    kind: Kind
+    site: str
+    device: str
+    devices: frozenset[str]
+    metrics: tuple[str, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """The file: its faults, and the span of time and the sites within which nothing else is wrong."""
+
+    seed: int
+    sites: tuple[str, ...]
+    start: int
+    end: int
+    every: float
+    devices: int
+    channels: int
+    labels: tuple[Label, ...]
+
+
+def truth_of(plant: Plant, end: int | None = None) -> Truth:
+    """The truth about a plant, up to a moment if its telemetry ended early."""
+    last = plant.time_of(plant.steps)
+    end = last if end is None else min(end, last)
+    children: dict[int, list[str]] = {}
+    for device in plant.devices:
+        children.setdefault(device.parent, []).append(device.name)
+    labels = []
+    for fault in plant.faults:
+        device, start = plant.devices[fault.device], plant.time_of(fault.first)
+        if start >= end:
+            continue
+        shown = [device.name, *(children.get(fault.device, []) if fault.kind is Kind.OUTAGE else [])]
+        labels.append(
+            Label(
+                fault.id,
+                fault.kind,
+                device.site,
+                device.name,
+                frozenset(shown),
+                tuple(METRICS[device.equipment][metric].name for metric in fault.metrics),
+                start,
+                min(plant.time_of(fault.last + 1), end),
+            )
+        )
+    return Truth(
+        plant.seed, plant.sites, plant.start, end, plant.every, len(plant.devices), plant.channels, tuple(labels)
+    )
+
+
+def write_truth(file: Path, truth: Truth) -> None:
+    """Raises InputError where the file can't be written."""
+    body = {
+        "simulated": True,
+        "seed": truth.seed,
+        "sites": list(truth.sites),
+        "start": written(truth.start),
+        "end": written(truth.end),
+        "every": truth.every,
+        "devices": truth.devices,
+        "channels": truth.channels,
+        "faults": [
+            {
+                "id": label.id,
+                "kind": label.kind.value,
+                "site": label.site,
+                "device": label.device,
+                "devices": sorted(label.devices),
+                "metrics": list(label.metrics),
+                "start": written(label.start),
+                "end": written(label.end),
+            }
+            for label in truth.labels
+        ],
+    }
+    try:
+        file.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"'{file}' can't be written: {error.strerror}.", "Name another file.") from error
+
+
+def read_truth(file: Path) -> Truth:
+    """Raises InputError where there is no such file, FileFormatError where it is none of labels."""
+    try:
+        body = json.loads(file.read_text(encoding="utf-8"))
+        return Truth(
+            int(body["seed"]),
+            tuple(body["sites"]),
+            micros_of(body["start"]),
+            micros_of(body["end"]),
+            float(body["every"]),
+            int(body["devices"]),
+            int(body["channels"]),
+            tuple(_label(one) for one in body["faults"]),
+        )
+    except OSError as error:
+        raise InputError(f"'{file}' can't be read: {error.strerror}.", "Name a file of labels.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileFormatError(
+            f"'{file}' is not a file of labels.", "Write one with `brain simulate telemetry --labels FILE`."
+        ) from error
+
+
+def _label(one: Mapping[str, Any]) -> Label:
+    return Label(
+        one["id"],
+        Kind(one["kind"]),
+        one["site"],
+        one["device"],
+        frozenset(one["devices"]),
+        tuple(one["metrics"]),
+        micros_of(one["start"]),
+        micros_of(one["end"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """What was detected: an anomaly of one device from `start` to `end` (microseconds), reported at `start` at the earliest.
+
+    Attributes:
+        cause: the detector's word.
+    """
+
+    site: str
+    device: str
+    start: int
+    end: int
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KindScore:
+    """How one kind of fault fared. `delays` are seconds from a fault's begin to the first episode that shows it."""
+
+    kind: Kind
+    planted: int
+    found: int
+    delays: tuple[float, ...]
+    causes: tuple[str, ...]
+
+    @property
+    def delay(self) -> float | None:
+        """Median, in seconds."""
+        return float(np.median(self.delays)) if self.delays else None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Episodes beside the truth.
+
+    Attributes:
+        episodes: within the span and the sites of the truth; `right` of them belong to a fault.
+        device_days: of the whole span, for the rate of false alarms.
+    """
+
+    kinds: tuple[KindScore, ...]
+    episodes: int
+    right: int
+    device_days: float
+
+    @property
+    def planted(self) -> int:
+        return sum(kind.planted for kind in self.kinds)
+
+    @property
+    def found(self) -> int:
+        return sum(kind.found for kind in self.kinds)
+
+    @property
+    def precision(self) -> float | None:
+        return self.right / self.episodes if self.episodes else None
+
+    @property
+    def recall(self) -> float | None:
+        return self.found / self.planted if self.planted else None
+
+    @property
+    def false_per_device_day(self) -> float:
+        return (self.episodes - self.right) / self.device_days
+
+
+def agreement(truth: Truth, episodes: Iterable[Episode]) -> Agreement:
+    """How many episodes are right, how many faults were found, and how soon.
+
+    An episode belongs to a fault if it is of a device that shows the fault and overlaps it, or begins at most
+    `GRACE_READINGS` readings after its end. A fault is found if any episode belongs to it.
+
+    When not to use it: it counts episodes, so one that lasts all day agrees with every fault of its device.
+    """
+    grace = round(GRACE_READINGS * truth.every * 1e6)
+    of_device: dict[tuple[str, str], list[Label]] = {}
+    for label in truth.labels:
+        for device in label.devices:
+            of_device.setdefault((label.site, device), []).append(label)
+    first: dict[str, Episode] = {}
+    count = right = 0
+    for episode in sorted(episodes, key=lambda episode: episode.start):
+        if episode.site not in truth.sites or not truth.start <= episode.start <= truth.end + grace:
+            continue
+        count += 1
+        theirs = [
+            label
+            for label in of_device.get((episode.site, episode.device), [])
+            if episode.start <= label.end + grace and episode.end >= label.start
+        ]
+        right += bool(theirs)
+        for label in theirs:
+            first.setdefault(label.id, episode)
+    kinds = []
+    for kind in Kind:
+        planted = [label for label in truth.labels if label.kind is kind]
+        found = [label for label in planted if label.id in first]
+        delays = tuple(max(first[label.id].start - label.start, 0) / 1e6 for label in found)
+        causes = tuple(sorted({first[label.id].cause for label in found} - {""}))
+        if planted:
+            kinds.append(KindScore(kind, len(planted), len(found), delays, causes))
+    days = truth.devices * max(truth.end - truth.start, 1) / 86_400e6
+    return Agreement(tuple(kinds), count, right, days)
+
+
+def written(micros: int) -> str:
+    moment = dt.datetime.fromtimestamp(micros // 1_000_000, dt.UTC).replace(microsecond=micros % 1_000_000)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def micros_of(text: str) -> int:
+    since = dt.datetime.fromisoformat(text) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
