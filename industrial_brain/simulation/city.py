@@ -14,10 +14,11 @@ from industrial_brain.domain.indicators import Aggregation
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Progress, no_progress
-from industrial_brain.simulation.calendar import History, Timeline
+from industrial_brain.simulation.calendar import HISTORY_MONTHS, History, Timeline
 from industrial_brain.simulation.events import Event, effects, plan_events, plan_shocks
 from industrial_brain.simulation.indicators import CATALOGUE, Grain, Spec
-from industrial_brain.simulation.places import CITY, Places, build_places
+from industrial_brain.simulation.places import CITY, Places, build_places, shipped_chain
+from industrial_brain.simulation.presence import Presence, plan_presence
 from industrial_brain.simulation.process import (
     World,
     build_world,
@@ -41,7 +42,13 @@ from industrial_brain.simulation.publication import (
 )
 from industrial_brain.simulation.sites import build_enterprises, build_sites
 from industrial_brain.simulation.streams import stream
-from industrial_brain.simulation.writer import ObservationFiles, write_catalogue, write_profile, write_truth
+from industrial_brain.simulation.writer import (
+    ObservationFiles,
+    write_catalogue,
+    write_presence,
+    write_profile,
+    write_truth,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +93,7 @@ class City:
     size: CitySize
     places: Places
     world: World
+    presence: Presence
     grids: dict[Grain, Grid]
     timelines: dict[Frequency, Timeline]
     events: tuple[Event, ...]
@@ -135,15 +143,16 @@ def plan_city(*, seed: int, last_month: str, size: CitySize) -> City:
     places = build_places(seed, districts=size.districts, towns=size.towns, clusters=size.clusters)
     frequencies = sorted({spec.indicator.frequency for spec in CATALOGUE})
     timelines = {frequency: Timeline.of(frequency, history) for frequency in frequencies}
-    layout = grids(places)
+    presence = plan_presence(seed, places, shipped_chain(), HISTORY_MONTHS)
+    layout = grids(places, presence)
     events = plan_shocks(seed, places, timelines[Frequency.MONTHLY])
     for spec in CATALOGUE:
         # ratios have no luck of their own, and nothing happens to a thermometer
         if spec.indicator.aggregation is not Aggregation.RATIO and not spec.weather:
-            ids = [f"{spec.code}:{place}" for place in layout[spec.grain].places]
+            ids = [f"{spec.code}:{place}" for place in layout[spec.grain].founders]
             events += plan_events(seed, spec, ids, timelines[spec.indicator.frequency])
     world = build_world(seed, history, len(places.clusters))
-    return City(seed, size, places, world, layout, timelines, tuple(events))
+    return City(seed, size, places, world, presence, layout, timelines, tuple(events))
 
 
 def simulate_rows(city: City) -> Iterator[Rows]:
@@ -154,7 +163,8 @@ def simulate_rows(city: City) -> Iterator[Rows]:
         timeline = city.timelines[spec.indicator.frequency]
         events = by_indicator.get(spec.code, [])
         known[spec.code] = _values(city, spec, timeline, events, known)
-        yield publish(spec, timeline, known[spec.code], events, city.world.history.published)
+        begins = city.grids[spec.grain].begins
+        yield publish(spec, timeline, known[spec.code], events, city.world.history.published, begins)
 
 
 def _write_files(folder: Path, city: City, last_month: str, progress: Progress) -> CitySummary:
@@ -172,6 +182,7 @@ def _write_files(folder: Path, city: City, last_month: str, progress: Progress) 
     indicators = [spec.indicator for spec in CATALOGUE]
     write_catalogue(folder, places.regions, places.clusters, indicators, enterprises, sites)
     write_truth(folder, city.events, city.timelines, city.world)
+    write_presence(folder, places, city.presence, city.timelines[Frequency.MONTHLY])
     series = observations = 0
     with ObservationFiles(folder) as files:
         for done, rows in enumerate(simulate_rows(city), 1):
@@ -259,13 +270,16 @@ def _bottom(
         sums = periods_of(parts, spec.process.level * grid.shares, months, timeline, error)
         return _rounded(sums * 10.0**spec.decimals)
     shares = grid.shares if spec.indicator.aggregation is Aggregation.SUM else np.ones(len(grid.places))
+    planned = effects(events, ids, timeline)
+    if grid.log_size is not None:
+        planned += grid.log_size
     values = simulate(
         spec.process,
         shares=shares,
         clusters=grid.clusters,
         timeline=timeline,
         world=city.world,
-        effects=effects(events, ids, timeline),
+        effects=planned,
         rng=rng,
     )
     return _rounded(values * 10.0**spec.decimals)

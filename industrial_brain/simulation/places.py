@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from industrial_brain.domain.city import Cluster, ClusterClass, Region, Tier
 from industrial_brain.domain.panel import Floats
+from industrial_brain.domain.targeting import ChainLink
 from industrial_brain.simulation.streams import stream
 
 CITY = Region("500000", "重庆市", "Chongqing", Tier.MUNICIPALITY, None, 106.551556, 29.563009)
@@ -97,6 +98,21 @@ def build_places(seed: int, *, districts: int, towns: int, clusters: int) -> Pla
     known = tuple(Cluster(row["code"], row["name"], row["name_en"], ClusterClass(row["class"])) for row in groups)
     pairs, pair_mass = _pairs(seed, mass, known)
     return Places(real, mass, made_up, town_mass, piped, known, pairs, pair_mass)
+
+
+def typical_mass(places: Places) -> Floats:
+    """Mass (districts, clusters) that a pair of typical specialisation has beside those of `places.pairs`."""
+    class_mass = np.array([_CLASS_MASS[c.cluster_class] for c in places.clusters])
+    raw = np.sqrt(places.mass)[:, None] * class_mass
+    return np.asarray(raw / raw[tuple(places.pairs.T)].sum())
+
+
+def shipped_chain() -> tuple[ChainLink, ...]:
+    """The made-up production chain between the clusters."""
+    return tuple(
+        ChainLink(row["supplier"], row["customer"], float(row["weight"]), "Industrial Brain city simulator", True)
+        for row in _shipped("chain.csv")
+    )
 
 
 def apportion(total: int, shares: Floats, *, least: int = 1) -> npt.NDArray[np.int64]:

@@ -14,6 +14,7 @@ from industrial_brain.simulation.calendar import Timeline
 from industrial_brain.simulation.events import Event, Kind, targeted
 from industrial_brain.simulation.indicators import Grain, Spec
 from industrial_brain.simulation.places import CITY, Places
+from industrial_brain.simulation.presence import Presence
 
 #: values in units of an indicator's last published decimal, so that sums are exact
 Units = npt.NDArray[np.int64]
@@ -31,17 +32,26 @@ class Grid:
         shares: (n,) part of the city's level.
         clusters: (n,) position of each series' cluster, or None.
         rollups: parents' names, and for each bottom series the position of its parent among them.
+        begins: (n,) month from which on each bottom series exists, or None where all do from the beginning.
+        log_size: (n, months) part of its share that each has, in logs, or None where all have the whole.
     """
 
     places: tuple[str, ...]
     shares: Floats
     clusters: npt.NDArray[np.int64] | None
     rollups: tuple[tuple[tuple[str, ...], npt.NDArray[np.int64]], ...]
+    begins: npt.NDArray[np.int64] | None = None
+    log_size: Floats | None = None
 
     @property
     def published(self) -> tuple[str, ...]:
         """The bottom, then every parent."""
         return (*self.places, *(name for names, _ in self.rollups for name in names))
+
+    @property
+    def founders(self) -> tuple[str, ...]:
+        """The bottom series that exist from the beginning."""
+        return self.places if self.begins is None else tuple(np.array(self.places)[self.begins == 0].tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +90,11 @@ class Rows:
     known_at: Moments
 
 
-def grids(places: Places) -> dict[Grain, Grid]:
+def grids(places: Places, presence: Presence) -> dict[Grain, Grid]:
     districts = tuple(region.code for region in places.districts)
     position = {code: i for i, code in enumerate(districts)}
     clusters = tuple(cluster.code for cluster in places.clusters)
-    home, trade = places.pairs[:, 0], places.pairs[:, 1]
+    home, trade = presence.pairs[:, 0], presence.pairs[:, 1]
     active = np.unique(trade)  # in a small city, a cluster may have no firm
     whole_city = (CITY.code,)
 
@@ -102,14 +112,16 @@ def grids(places: Places) -> dict[Grain, Grid]:
     return {
         Grain.CITY: Grid(whole_city, np.ones(1), None, ()),
         Grain.PAIR: Grid(
-            tuple(f"{districts[i]}:{clusters[k]}" for i, k in places.pairs),
-            places.pair_mass,
+            tuple(f"{districts[i]}:{clusters[k]}" for i, k in presence.pairs),
+            presence.mass,
             trade,
             (
                 (districts, home),
                 (tuple(f"{CITY.code}:{clusters[k]}" for k in active), np.searchsorted(active, trade)),
                 (whole_city, np.zeros_like(home)),
             ),
+            presence.begins,
+            presence.log_size,
         ),
         Grain.DISTRICT: Grid(districts, places.mass, None, ((whole_city, np.zeros(len(districts), dtype=np.int64)),)),
         Grain.PLACE: Grid((*districts, CITY.code), np.ones(len(districts) + 1), None, ()),
@@ -153,12 +165,25 @@ def divide(places: Sequence[str], numerator: Values, denominator: Values, shift:
     return Values(tuple(places), quotient(above.first, below.first), quotient(above.final, below.final))
 
 
-def publish(spec: Spec, timeline: Timeline, values: Values, events: Iterable[Event], until: np.datetime64) -> Rows:
-    """The rows that were known by `until`, with what the events did to their publication."""
+def publish(
+    spec: Spec,
+    timeline: Timeline,
+    values: Values,
+    events: Iterable[Event],
+    until: np.datetime64,
+    begins: npt.NDArray[np.int64] | None = None,
+) -> Rows:
+    """The rows that were known by `until`, with what the events did to their publication.
+
+    Args:
+        begins: (bottom places,) first period of each; none is published before.
+    """
     ids = tuple(f"{spec.code}:{place}" for place in values.places)
     shape = values.final.shape
     shown = values.first.copy()
     present = np.ones(shape, dtype=np.bool_)
+    if begins is not None:
+        present[: len(begins)] = np.arange(len(timeline)) >= begins[:, None]
     known = np.broadcast_to(timeline.known(spec.lag), shape).copy()
     corrected = known + np.timedelta64(REVISION_DAYS, "D")
     for event in events:

@@ -18,7 +18,8 @@ from industrial_brain.domain.indicators import Indicator, write_covariates
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.simulation.calendar import SPRING_FESTIVAL, Timeline
 from industrial_brain.simulation.events import SHOCK_DECAY, Event
-from industrial_brain.simulation.places import CITY
+from industrial_brain.simulation.places import CITY, Places
+from industrial_brain.simulation.presence import Presence
 from industrial_brain.simulation.process import World
 from industrial_brain.simulation.publication import Rows
 
@@ -88,6 +89,9 @@ folder. The process is described in docs/reference/simulator.md.
 
 - `drivers.csv`: by day, the temperature (°C), the Spring Festival's weight, the city's common factor (log points) and
   each cluster's (`C01`, ...).
+- `moves.csv`: `region, cluster, month, move, cause`: clusters that came to a district, or began to decline there.
+- `odds.csv`: `year_from, region, cluster, present, relatedness, chain, probability`: for the twelve months from `year_from` on,
+  how likely it was that the cluster came, or began to decline where it was present.
 - Spring Festival days used: {festivals}.
 """
 
@@ -183,6 +187,40 @@ def write_truth(folder: Path, events: Sequence[Event], timelines: Mapping[Freque
     festivals = ", ".join(str(SPRING_FESTIVAL[year]) for year in sorted(used))
     text = _TRUTH.format(decay=SHOCK_DECAY, festivals=festivals)
     (truth / "README.md").write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_presence(folder: Path, places: Places, presence: Presence, timeline: Timeline) -> None:
+    """Who came and who declined, and how likely that was."""
+    _write(
+        folder / "truth" / "moves.csv",
+        "region,cluster,month,move,cause",
+        (
+            (
+                places.districts[move.pair[0]].code,
+                places.clusters[move.pair[1]].code,
+                timeline.label(move.month),
+                "came" if move.came else "declined",
+                move.cause,
+            )
+            for move in presence.moves
+        ),
+    )
+    _write(
+        folder / "truth" / "odds.csv",
+        "year_from,region,cluster,present,relatedness,chain,probability",
+        (
+            (
+                timeline.label(odds.month),
+                district.code,
+                cluster.code,
+                bool(odds.present[row, column]),
+                *(round(float(t[row, column]), 5) for t in (odds.relatedness, odds.chain, odds.probability)),
+            )
+            for odds in presence.odds
+            for row, district in enumerate(places.districts)
+            for column, cluster in enumerate(places.clusters)
+        ),
+    )
 
 
 class ObservationFiles:
