@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from models.nowcast.answer import Known
     from models.nowcast.bundle import NowcastBundle
     from models.nowcast.fitted import FittedNowcast
+    from streaming.runtime import Telemetry
     from training.executors import Executor, Mapper, Workers
     from training.gates import Verdict
     from training.nowcast_pipeline import NowcastReport
@@ -126,6 +128,24 @@ class Brain:
         from industrial_brain.storage.jobs import SqlJobStore
 
         return SqlJobStore(self.engine)
+
+    @cached_property
+    def telemetry(self) -> Telemetry:
+        """The stream of readings. It takes its inbox when it is started, not here."""
+        from industrial_brain.storage.database import open_database
+        from industrial_brain.storage.inbox import SqlInbox
+        from industrial_brain.storage.moments import to_microseconds
+        from streaming.assessing import Limits
+        from streaming.runtime import Sizes, Telemetry
+
+        settings, day = self.settings, 86_400_000_000
+        return Telemetry(
+            SqlInbox(open_database(settings.telemetry_database)),
+            lambda: to_microseconds(self.clock()),
+            limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
+            sizes=Sizes(most_channels=settings.telemetry_channels),
+            free=lambda: (shutil.disk_usage(settings.home.resolve()).free, settings.free_megabytes * 1_000_000),
+        )
 
     @cached_property
     def registry(self) -> Registry:

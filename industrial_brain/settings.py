@@ -17,6 +17,12 @@ class Settings(BaseSettings):
         mlflow_uri: MLflow's tracking and registry URI.
         country: ISO 3166-1 alpha-2 code; its public holidays and working days are those of every series.
         ray_address: a Ray cluster; without one, Ray is started on this machine for each training.
+        telemetry_url: database of the telemetry inbox; apart from `database_url`, so that neither waits for the other.
+        lake_uri: folder or object store of the telemetry lake, a Delta table.
+        free_megabytes: what stays free of the disk below `home`: readings are refused before it is used up.
+        telemetry_channels: most channels (metrics of devices) that may ever be followed.
+        telemetry_new_channels: most channels that a site may begin in a minute.
+        telemetry_days: how long readings are kept, by event time.
     """
 
     model_config = SettingsConfigDict(env_prefix="BRAIN_", frozen=True)
@@ -27,6 +33,19 @@ class Settings(BaseSettings):
     country: str = Field(default="CN", description="Country whose calendar all series keep; default: CN.")
     ray_address: str | None = Field(default=None, description="Ray cluster; default: Ray on this machine.")
 
+    telemetry_url: str | None = Field(
+        default=None, description="Telemetry inbox; default: sqlite:///HOME/telemetry.db."
+    )
+    lake_uri: str | None = Field(default=None, description="Telemetry lake; default: HOME/lake.")
+    free_megabytes: int = Field(
+        default=512, ge=0, description="Disk space that telemetry leaves free; default: 512 MB."
+    )
+    telemetry_channels: int = Field(default=10_000_000, gt=0, description="Most channels ever; default: 10,000,000.")
+    telemetry_new_channels: int = Field(
+        default=100_000, gt=0, description="Most channels that a site may begin in a minute; default: 100,000."
+    )
+    telemetry_days: int = Field(default=366, gt=0, description="Days that readings are kept; default: 366.")
+
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.home.resolve() / 'brain.db'}"
@@ -34,6 +53,17 @@ class Settings(BaseSettings):
     @property
     def mlflow(self) -> str:
         return self.mlflow_uri or f"sqlite:///{self.home.resolve() / 'mlruns' / 'mlflow.db'}"
+
+    @property
+    def telemetry_database(self) -> str:
+        """Of the inbox: a PostgreSQL that keeps the rest keeps it, too; on SQLite it has a file of its own."""
+        if self.telemetry_url is None and self.database.startswith("postgres"):
+            return self.database
+        return self.telemetry_url or f"sqlite:///{self.home.resolve() / 'telemetry.db'}"
+
+    @property
+    def lake(self) -> str:
+        return self.lake_uri or str(self.home.resolve() / "lake")
 
     @property
     def artifacts(self) -> Path | None:

@@ -72,10 +72,12 @@ def create_app(services: Services) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(live.start)
         await anyio.to_thread.run_sync(live_nowcasts.start)
+        await anyio.to_thread.run_sync(services.telemetry.start)
         runner.start()
         try:
             yield
         finally:
+            await anyio.to_thread.run_sync(services.telemetry.stop)
             await anyio.to_thread.run_sync(runner.stop)
             await anyio.to_thread.run_sync(live.stop)
             await anyio.to_thread.run_sync(live_nowcasts.stop)

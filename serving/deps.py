@@ -22,6 +22,7 @@ from serving.jobs.launch import Launch
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
 from serving.worker import SpawnedWorker, Worker
+from streaming.runtime import Telemetry
 
 #: ordinals of texts, and whether each names a period of the frequency
 PeriodReader = Callable[[Frequency, Sequence[str]], tuple[Ordinals, npt.NDArray[np.bool_]]]
@@ -51,6 +52,7 @@ class Services:
         jobs_kept: how long a finished job and its results are kept.
         max_jobs_per_key, max_jobs: unfinished ones at once.
         max_job_body_bytes: longest body of a forecast job.
+        telemetry: takes readings, and answers for them; it starts and stops with the server.
     """
 
     catalogue: Catalogue
@@ -65,6 +67,7 @@ class Services:
     jobs: JobStore
     jobs_folder: Path
     launch_job: Launch
+    telemetry: Telemetry
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0
     key_seconds: float = 5.0

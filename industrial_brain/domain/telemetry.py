@@ -108,7 +108,8 @@ class Submission:
         quality: uint8, see `Quality`.
         index: int64, position of each row in the request: several rows may come from one item.
         errors: items that could not be decoded, and so have no row.
-        digest: 16 bytes that tell this body from any other, for recognising a request that is sent again.
+        digest: 16 bytes that tell this body from any other, for recognising a request that is sent again. Where the sender
+            left the times to us, the moment of receiving belongs to what is digested: the same body later is new readings.
     """
 
     site: str
@@ -131,8 +132,8 @@ class Receipt:
     """What became of a request. Every row is accepted, duplicate or rejected; items that could not be decoded are rejected.
 
     Attributes:
-        accepted: durable now; `late` of them are older than the newest reading of their channel: stored where they belong,
-            read like any other, and not scored by what watches the stream.
+        accepted: durable now; `late` of them are not newer than the newest reading of their channel: stored where they
+            belong, read like any other, and not scored by what watches the stream.
         duplicate: equal to a reading that was accepted before.
         errors: reasons of rejected items, the first `MOST_ERRORS` of them.
     """
@@ -158,7 +159,7 @@ class Batch:
         ts: event times, `n`.
         value: float64, `n`, finite.
         quality: uint8, `n`.
-        late: bool, `n`: older than the newest reading of its channel at that moment; not for the live state.
+        late: bool, `n`: not newer than the newest reading of its channel at that moment; not for the live state.
     """
 
     seq: int
@@ -171,6 +172,12 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.channel)
+
+    @classmethod
+    def tick(cls, seq: int, received_at: int) -> Batch:
+        """A batch without rows."""
+        columns = (np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.float64), np.zeros(0, np.uint8))
+        return cls(seq, received_at, *columns, np.zeros(0, np.bool_))
 
 
 class Cause(IntEnum):

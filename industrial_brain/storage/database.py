@@ -79,6 +79,23 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+@contextmanager
+def appending(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """As `writing`, for the only writer of some tables, who waits for no writer of others (on PostgreSQL)."""
+    with _translated(engine), engine.connect().execution_options(brain_writes=True) as connection, connection.begin():
+        yield connection
+
+
+def advisory_lock(engine: sa.Engine, kind: int, number: int) -> sa.Connection | None:
+    """A PostgreSQL lock that is held until the connection is closed; None if another process has it."""
+    with _translated(engine):
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if connection.scalar(sa.select(sa.func.pg_try_advisory_lock(kind, number))):
+            return connection
+        connection.close()
+        return None
+
+
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema to today's, from whatever it is; nothing happens where it is current.
 

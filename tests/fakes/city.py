@@ -19,14 +19,17 @@ from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Progress
 from industrial_brain.storage.checkpoints import FolderCheckpoints
 from industrial_brain.storage.files.periods import read_periods
+from industrial_brain.storage.moments import to_microseconds
 from models.nowcast.bundle import NowcastBundle
 from models.nowcast.fitted import FittedNowcast
 from serving.deps import Services
 from serving.jobs.runner import JobRunner
 from serving.jobs.work import Tools
 from serving.live import ForecastModel, LiveModels
+from streaming.runtime import Sizes, Telemetry
 from tests.fakes.economy import TARGET, economy
 from tests.fakes.forecast_model import ConstantModel, write_constants
+from tests.fakes.inbox import FakeInbox
 from tests.fakes.jobs import FakeJobStore, InlineLaunch
 from tests.fakes.overrides import FakeOverrideStore
 from tests.fakes.registry import FakeRegistry
@@ -69,6 +72,8 @@ class SmallCity:
         self.secrets = {role: self.keys.create(role, role)[1] for role in Role}
         self.jobs = FakeJobStore()
         self.launch = InlineLaunch(self._tools)
+        self.inbox = FakeInbox()
+        self.telemetry = Telemetry(self.inbox, lambda: to_microseconds(self.now), sizes=Sizes(most_channels=10_000))
         self._fill()
 
     @property
@@ -138,6 +143,7 @@ class SmallCity:
             jobs=self.jobs,
             jobs_folder=self._folder / "jobs",
             launch_job=self.launch,
+            telemetry=self.telemetry,
             max_job_body_bytes=int(chosen.get("max_job_body_bytes", 100_000)),
             monotonic=lambda: self.seconds,
             poll_seconds=chosen["poll_seconds"],
