@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.errors import BundleError, InputError
-from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Cause, Flags, Keys, Micros, Scored
+from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Cause, Decided, Flags, Keys, Micros, Scored
 
 DAY = 86_400 * MICROS_PER_SECOND
 
@@ -39,9 +39,8 @@ FEWEST_A_DAY = 1_440.0
 #: days over which the judgements that a day brings are counted
 MEMORY = 0.25
 
-#: severity rises by one at each of these: orders of magnitude of p under the level, and seconds in alarm
-ORDERS = (2.0, 5.0)
-SECONDS = (900.0, 3_600.0)
+#: what judges where nothing else is named
+FLEET = "fleet 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +70,11 @@ class Policy:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Alarms:
-    """The rows of a `Scored` that are alarms, in its order.
+class LiveDecider:
+    """Turns judgements into alarms. Implements `Decider`.
 
-    Attributes:
-        row: int64, positions in the `Scored`.
-        first: bool, whether it starts an episode of its channel.
-        severity: uint8, 0 blue, 1 yellow, 2 orange, 3 red.
-        level: the p-value under which a judgement was an alarm, in this batch.
+    Its state is small: how many judgements a day brings, and the channels that are in alarm now.
     """
-
-    row: Micros
-    first: Flags
-    severity: npt.NDArray[np.uint8]
-    level: float
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-
-class Decider:
-    """Turns judgements into alarms. Its state is small: what a day brings, and the channels that are in alarm now."""
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.policy = policy or Policy()
@@ -104,7 +86,6 @@ class Decider:
         self._wealth = 0.0  # FDR: level of this day
         self._pending: Micros = np.zeros(0, np.int64)  # moments of discoveries that don't count yet
         self._channel: Keys = np.zeros(0, np.int32)  # in alarm, sorted
-        self._since: Micros = np.zeros(0, np.int64)
         self._last: Micros = np.zeros(0, np.int64)
 
     @property
@@ -119,24 +100,34 @@ class Decider:
             return self._wealth
         return min(0.05, self.policy.alarms_a_day / self.judgements_a_day * math.exp(self._lean))
 
-    def decide(self, scored: Scored, now: int) -> Alarms:
-        """The alarms among these judgements, as of `now` (receive time, microseconds). Batches come in the order of `seq`."""
+    def decide(
+        self, scored: Scored, at: int, detector: str = FLEET, share: npt.NDArray[np.float32] | None = None
+    ) -> Decided:
+        """The decision on each row, in order of seq. `at` is the receive time of the batch, or the moment of the look."""
         is_judged = scored.cause != Cause.NONE
-        self._pass_time(now, int(np.count_nonzero(is_judged)))
+        self._pass_time(at, int(np.count_nonzero(is_judged)))
         level = self.level
-        row = np.flatnonzero((scored.p <= level) & is_judged).astype(np.int64)
-        first, seconds = self._merge(scored.channel[row], scored.ts[row], now)
-        opened = int(np.count_nonzero(first))
+        alarm = (scored.p <= level) & is_judged
+        rows = np.flatnonzero(alarm)
+        if len(rows):
+            self._count_episodes(scored, rows, at)
+        return Decided(scored, alarm, level, detector, share)
+
+    def _count_episodes(self, scored: Scored, rows: npt.NDArray[np.intp], at: int) -> None:
+        """Pay for the episodes that these alarms begin. The rows of one judgement of a device are one."""
+        first = rows[self._first(scored.channel[rows], scored.ts[rows], at)]
+        joint = scored.cause[first] == Cause.PATTERN
+        opened = int(np.count_nonzero(~joint))
+        opened += len(np.unique(np.stack([scored.ts[first][joint], scored.p[first][joint].view(np.int32)]), axis=1).T)
         if self.policy.alarms_a_day is not None:
             self._lean = max(self._lean - _step(self.policy.alarms_a_day) * opened, -math.log(REACH))
-        elif opened:
-            self._pending = np.append(self._pending, np.full(opened, now, np.int64))
-        return Alarms(row, first, severity_of(scored.p[row], seconds, level), level)
+        else:
+            self._pending = np.append(self._pending, np.full(opened, at, np.int64))
 
-    def _pass_time(self, now: int, judged: int) -> None:
+    def _pass_time(self, at: int, judged: int) -> None:
         """What passes with time: the day, the judgements that it brings, the wealth of discoveries that have aged."""
-        passed = max(0, now - self._clock) / DAY if self._clock >= 0 else 0.0
-        self._clock = max(self._clock, now)
+        passed = max(0, at - self._clock) / DAY if self._clock >= 0 else 0.0
+        self._clock = max(self._clock, at)
         fade = math.exp(-passed / MEMORY)
         self._count, self._span = self._count * fade + judged, self._span * fade + min(passed, MEMORY)
         if self.policy.alarms_a_day is not None:
@@ -145,42 +136,35 @@ class Decider:
                 self._lean = min(self._lean + earned, math.log(REACH))
             return
         assert self.policy.fdr is not None
-        if now // DAY != self._day:
-            self._day = now // DAY
+        if at // DAY != self._day:
+            self._day = at // DAY
             self._pending = self._pending[:0]
             self._wealth = 0.0
         if self._wealth == 0.0 and self._span > 0.0:
             self._wealth = self.policy.fdr / self.judgements_a_day
-        aged = self._pending <= now - int(self.policy.lag * MICROS_PER_SECOND)
+        aged = self._pending <= at - int(self.policy.lag * MICROS_PER_SECOND)
         if aged.any():
-            left = max(1.0 - now % DAY / DAY, 1.0 / 24.0) * self.judgements_a_day
+            left = max(1.0 - at % DAY / DAY, 1.0 / 24.0) * self.judgements_a_day
             self._wealth += self.policy.fdr * int(np.count_nonzero(aged)) / left
             self._pending = self._pending[~aged]
 
-    def _merge(self, channel: Keys, ts: Micros, now: int) -> tuple[Flags, npt.NDArray[np.float64]]:
-        """Which alarms start an episode of their channel, and for how many seconds each channel has been in alarm."""
+    def _first(self, channel: Keys, ts: Micros, at: int) -> Flags:
+        """Which alarms start an episode of their channel."""
         hold = int(self.policy.hold * MICROS_PER_SECOND)
-        keep = np.maximum(self._last, 0) >= now - 2 * hold
-        old_channel, old_since, old_last = self._channel[keep], self._since[keep], self._last[keep]
-        # the alarms of one channel in a row, before them its past, if it has one
-        channels = np.concatenate([old_channel, channel])
+        kept = self._last >= at - 2 * hold
+        old = int(np.count_nonzero(kept))
+        # the alarms of one channel in a row, before them its last one, if it had any of late
+        channels = np.concatenate([self._channel[kept], channel])
         order = np.argsort(channels, kind="stable")
-        is_old = order < len(old_channel)
         channels = channels[order]
-        last = np.concatenate([old_last, ts])[order]
-        since = np.concatenate([old_since, ts])[order]
-        starts = np.ones(len(order), bool)
-        starts[1:] = (channels[1:] != channels[:-1]) | (last[1:] - last[:-1] > hold)
-        since = since[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))] if len(order) else since
-        ends = np.ones(len(order), bool)
-        ends[:-1] = channels[1:] != channels[:-1]
-        self._channel, self._since, self._last = channels[ends], since[ends], last[ends]
-        first = np.zeros(len(channel), bool)
-        seconds = np.zeros(len(channel))
-        place = order[~is_old] - len(old_channel)
-        first[place] = starts[~is_old]
-        seconds[place] = np.maximum(last - since, 0)[~is_old] / MICROS_PER_SECOND
-        return first, seconds
+        moments = np.concatenate([self._last[kept], ts])[order]
+        is_other = channels[1:] != channels[:-1]
+        starts = np.append(True, is_other | (moments[1:] - moments[:-1] > hold))
+        ends = np.append(is_other, True)
+        self._channel, self._last = channels[ends], moments[ends]
+        first = np.zeros(len(order), bool)
+        first[order] = starts
+        return first[old:]
 
     def save(self) -> dict[str, npt.NDArray[np.generic]]:
         """The whole state as arrays, by name. The policy is not part of it: it is the operator's."""
@@ -189,7 +173,6 @@ class Decider:
             "clock": np.array([self._clock, self._day], np.int64),
             "pending": self._pending.copy(),
             "channel": self._channel.copy(),
-            "since": self._since.copy(),
             "last": self._last.copy(),
         }
 
@@ -198,24 +181,12 @@ class Decider:
         try:
             self._count, self._span, self._lean, self._wealth = (float(x) for x in arrays["numbers"].astype(np.float64))
             self._clock, self._day = (int(x) for x in arrays["clock"].astype(np.int64))
-            self._pending, self._since, self._last = (
-                arrays[name].astype(np.int64) for name in ("pending", "since", "last")
-            )
+            self._pending, self._last = arrays["pending"].astype(np.int64), arrays["last"].astype(np.int64)
             self._channel = arrays["channel"].astype(np.int32)
         except (LookupError, ValueError) as error:
             raise BundleError(
                 "this is not a saved state of decisions", "Start without it: it is learnt again in a day."
             ) from error
-
-
-def severity_of(p: npt.NDArray[np.float32], seconds: npt.NDArray[np.float64], level: float) -> npt.NDArray[np.uint8]:
-    """0 blue, 1 yellow, 2 orange, 3 red: by how far p lies under the level, and how long the channel has been in alarm."""
-    orders = np.log10(max(level, 1e-300)) - np.log10(np.maximum(p.astype(np.float64), 1e-300))
-    grade = np.searchsorted(np.array(ORDERS), orders, side="right") + np.searchsorted(
-        np.array(SECONDS), seconds, side="right"
-    )
-    severity: npt.NDArray[np.uint8] = np.minimum(grade, 3).astype(np.uint8)
-    return severity
 
 
 def _step(alarms_a_day: float) -> float:
