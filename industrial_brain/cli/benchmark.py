@@ -16,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     group.callback()(_group)
     group.command("forecasting")(forecasting)
     group.command("targeting")(targeting)
+    group.command("anomaly")(anomaly)
     group.command("nowcast")(nowcast)
     group.command("growth")(growth)
     group.command("members")(members)
@@ -75,6 +76,22 @@ def targeting(
     from benchmarks.targeting import run_targeting
 
     run_targeting(folders, json_file=json_file, predictions=predictions, markdown=markdown, console=out)
+
+
+def anomaly(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Sets to measure on, a folder each.")],
+    peers: Annotated[bool, typer.Option("--peers", help="Run well-known detectors beside ours.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Folder for what the scores come from.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """What our detectors find and how often they cry wolf, on series with labelled anomalies.
+
+    Example: `brain benchmark anomaly data/anomaly/tep --peers`
+    """
+    from benchmarks.anomaly import run_anomaly
+
+    run_anomaly(folders, peers=peers, json_file=json_file, predictions=predictions, markdown=markdown, console=out)
 
 
 def nowcast(

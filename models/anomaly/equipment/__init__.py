@@ -1,0 +1,1 @@
+"""Trained detectors for equipment whose sensors belong together, one algorithm a file."""
