@@ -17,6 +17,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from industrial_brain.domain.anomalies import EpisodeStore
 from industrial_brain.domain.errors import InputError, NoModelError, StateError, UnknownIdError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, ModelVersion
@@ -116,6 +117,12 @@ class Brain:
         from industrial_brain.storage.overrides import SqlOverrideStore
 
         return SqlOverrideStore(self.engine)
+
+    @cached_property
+    def episodes(self) -> EpisodeStore:
+        from industrial_brain.storage.anomalies import SqlEpisodeStore
+
+        return SqlEpisodeStore(self.engine)
 
     @cached_property
     def keys(self) -> KeyStore:

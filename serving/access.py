@@ -39,6 +39,8 @@ RULES = (
     Rule("/metrics", _OFFICE),
     Rule("/v1/regions", _ALL),
     Rule("/v1/clusters", _ALL),
+    Rule("/v1/anomalies", _ALL),
+    Rule("/v1/anomalies:stream", _ALL),
     Rule("/v1", _OFFICE),
 )
 
@@ -63,7 +65,7 @@ class AccessMiddleware:
             rule = rule_for(scope["path"])
             if rule.roles is not None:
                 try:
-                    key = await self._keyring.open(_bearer_secret(scope))
+                    key = await self._keyring.open(bearer_secret(scope))
                     _require(key, rule.roles)
                 except BrainError as error:
                     await problem_of(scope, error)(scope, receive, send)
@@ -119,7 +121,8 @@ class Keyring:
 _LONGEST_SECRET = 256
 
 
-def _bearer_secret(scope: Scope) -> str:
+def bearer_secret(scope: Scope) -> str:
+    """The secret that a request carries. Raises AuthenticationError."""
     header = Headers(scope=scope).get("authorization", "")
     scheme, _, secret = header.partition(" ")
     secret = secret.strip()

@@ -18,13 +18,25 @@ from serving import problems
 from serving.access import AccessMiddleware, Keyring
 from serving.bodies import BodyLimitMiddleware
 from serving.deps import Services
+from serving.feed import AnomalyFeed
 from serving.jobs.desk import JobDesk
 from serving.jobs.runner import JobRunner
 from serving.live import LiveModels
 from serving.metrics import Metrics
 from serving.nowcasting import NowcastDesk
 from serving.observe import ObserveMiddleware
-from serving.routers import city, forecasts, health, indicators, jobs, models, nowcasts, operations, overrides
+from serving.routers import (
+    anomalies,
+    city,
+    forecasts,
+    health,
+    indicators,
+    jobs,
+    models,
+    nowcasts,
+    operations,
+    overrides,
+)
 from serving.schemas import ProblemOut
 
 _DESCRIPTION = """\
@@ -66,6 +78,7 @@ def create_app(services: Services) -> FastAPI:
         poll_seconds=services.poll_seconds,
     )
     metrics = Metrics(live)
+    feed = AnomalyFeed(services.episodes)
     keyring = Keyring(services.keys, services.key_seconds, services.monotonic)
 
     @asynccontextmanager
@@ -111,6 +124,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.live_nowcasts = live_nowcasts
     app.state.desk = NowcastDesk(services, live_nowcasts)
     app.state.metrics = metrics
+    app.state.keyring, app.state.feed = keyring, feed
     app.state.jobs = JobDesk(
         services.jobs,
         runner,
@@ -121,7 +135,7 @@ def create_app(services: Services) -> FastAPI:
         kept=services.jobs_kept,
     )
     problems.install(app)
-    for part in (health, operations, city, indicators, forecasts, overrides, nowcasts, models, jobs):
+    for part in (health, operations, city, indicators, forecasts, overrides, nowcasts, models, jobs, anomalies):
         app.include_router(part.router)
     return app
 

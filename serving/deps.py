@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fastapi import Depends, Request
 
 from industrial_brain.domain.access import ApiKey
+from industrial_brain.domain.anomalies import EpisodeStore
 from industrial_brain.domain.jobs import JobStore
 from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, OverrideStore, Registry
@@ -42,13 +43,15 @@ class Services:
         poll_seconds: how soon a new champion is noticed.
         key_seconds: for how long a key is believed without asking the store; so long a revoked one may still work.
         max_body_bytes: longest request body.
-        stall_seconds: longest silence within a request body.
+        stall_seconds: longest silence within a request body, and longest wait for a reader of events.
         max_series_per_request: most series that one forecast request may name.
+        stream_seconds: how long a stream of events lasts; its reader asks for another one then.
         versions_kept: older versions that stay in memory for questions `as_of`.
         max_adhoc_body_bytes: longest body of a request that brings its own series.
         worker: where such series are fitted.
         nowcast_worker: where nowcasts are computed; apart, so that neither waits for the other.
         jobs: jobs that are kept; jobs_folder: their files, a folder a job; launch_job: begins to work on one.
+        episodes: anomalies, and what people say of them.
         jobs_kept: how long a finished job and its results are kept.
         max_jobs_per_key, max_jobs: unfinished ones at once.
         max_job_body_bytes: longest body of a forecast job.
@@ -67,6 +70,7 @@ class Services:
     jobs: JobStore
     jobs_folder: Path
     launch_job: Launch
+    episodes: EpisodeStore
     telemetry: Telemetry
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0
@@ -76,6 +80,7 @@ class Services:
     max_series_per_request: int = 5_000
     versions_kept: int = 2
     max_adhoc_body_bytes: int = 16 * 1_048_576
+    stream_seconds: float = 3_600.0
     worker: Worker = field(default_factory=SpawnedWorker)
     nowcast_worker: Worker = field(default_factory=SpawnedWorker)
     jobs_kept: dt.timedelta = dt.timedelta(days=7)

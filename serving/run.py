@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from industrial_brain.domain.errors import InputError, UnavailableError
+from serving.feed import AnomalyFeed
 from serving.logs import configure_logging
 
 #: how long requests under way may take once the server is told to stop
@@ -64,7 +65,9 @@ def server_for(app: FastAPI, listener: socket.socket, on_ready: Callable[[str], 
         lifespan="on",
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    return _Server(config, f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}", on_ready)
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    feed: AnomalyFeed | None = getattr(app.state, "feed", None)
+    return _Server(config, address, on_ready, (lambda: None) if feed is None else feed.close)
 
 
 @contextmanager
@@ -79,12 +82,22 @@ def _signals_are_served() -> Iterator[None]:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, address: str, on_ready: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        address: str,
+        on_ready: Callable[[str], None] | None,
+        on_stop: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._address = address
-        self._on_ready = on_ready
+        self._on_ready, self._on_stop = on_ready, on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started and self._on_ready is not None:
             self._on_ready(self._address)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()  # requests that would go on for ever, and that are waited for otherwise
+        await super().shutdown(sockets)

@@ -116,6 +116,7 @@ def _app(wired: Brain) -> FastAPI:
             jobs=wired.jobs,
             jobs_folder=wired.settings.jobs,
             launch_job=launcher(wired.settings),
+            episodes=wired.episodes,
             telemetry=wired.telemetry,
         )
     )

@@ -217,3 +217,97 @@ job = sa.Table(
     sa.Column("idempotency_key", CODE),
     sa.UniqueConstraint("owner", "kind", "idempotency_key"),
 )
+
+#: one row an episode. `revision` rises with every change of any of them: who follows the table reads what is above the last
+#: one that he saw. The partial index is what makes an open episode the only one of its device and kind
+anomaly = sa.Table(
+    "anomaly",
+    metadata,
+    sa.Column("id", CODE, primary_key=True),
+    sa.Column("shard", CODE, nullable=False),
+    sa.Column("site", CODE, nullable=False),
+    sa.Column("device", CODE, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("cause", sa.Integer, nullable=False),
+    sa.Column("severity", sa.Integer, nullable=False),
+    sa.Column("state", sa.String, nullable=False),
+    sa.Column("metric", sa.String, nullable=False),
+    sa.Column("unit", sa.String, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("p", sa.Double, nullable=False),
+    sa.Column("value", sa.Double),
+    sa.Column("expected", sa.Double),
+    sa.Column("detector", sa.String, nullable=False),
+    sa.Column("start", sa.BigInteger, nullable=False),
+    sa.Column("end", sa.BigInteger, nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.BigInteger, nullable=False),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("sensor_count", sa.Integer, nullable=False),
+    sa.Column("device_count", sa.Integer, nullable=False),
+    sa.Column("level", sa.Double, nullable=False),
+    sa.Column("lax", sa.Double, nullable=False),
+    sa.Column("calm", sa.BigInteger, nullable=False),
+    sa.Column("first_seq", sa.BigInteger, nullable=False),
+    sa.Column("last_seq", sa.BigInteger, nullable=False),
+    sa.Column("parent", CODE, index=True),
+    sa.Column("acknowledged_by", sa.String),
+    sa.Column("acknowledged_at", sa.BigInteger),
+    sa.Column("label", sa.String),
+    sa.Column("labelled_by", sa.String),
+    sa.Column("labelled_at", sa.BigInteger, index=True),
+    sa.Column("revision", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("change", sa.String, nullable=False),
+    sa.Index("ix_anomaly_site_device", "site", "device"),
+)
+sa.Index(
+    "uq_anomaly_open",
+    anomaly.c.site,
+    anomaly.c.device,
+    anomaly.c.kind,
+    unique=True,
+    sqlite_where=anomaly.c.state == "open",
+    postgresql_where=anomaly.c.state == "open",
+)
+
+#: the channels that an episode is made of
+anomaly_sensor = sa.Table(
+    "anomaly_sensor",
+    metadata,
+    sa.Column("episode", CODE, primary_key=True),
+    sa.Column("channel", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("device", CODE, nullable=False),
+    sa.Column("metric", sa.String, nullable=False),
+    sa.Column("unit", sa.String, nullable=False),
+    sa.Column("cause", sa.Integer, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("p", sa.Double, nullable=False),
+    sa.Column("value", sa.Double),
+    sa.Column("expected", sa.Double),
+    sa.Column("share", sa.Double),
+    sa.Column("points", sa.BigInteger, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: append-only: what people said of episodes. `label` is null for an acknowledgement
+anomaly_word = sa.Table(
+    "anomaly_word",
+    metadata,
+    sa.Column("key", sa.Integer, primary_key=True),
+    sa.Column("episode", CODE, nullable=False, index=True),
+    sa.Column("label", sa.String),
+    sa.Column("note", sa.String, nullable=False),
+    sa.Column("author", sa.String, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("request_key", sa.String, unique=True),
+    sa.Column("request_digest", sa.String(64)),
+)
+
+#: up to which place of a shard's ingest sequence episodes are stored
+anomaly_taken = sa.Table(
+    "anomaly_taken",
+    metadata,
+    sa.Column("shard", CODE, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+)

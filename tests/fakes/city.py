@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from industrial_brain.domain.access import Role
+from industrial_brain.domain.anomalies import Episode, EpisodeChange
 from industrial_brain.domain.city import Cluster, ClusterClass, Region, Sector, Tier
 from industrial_brain.domain.forecasts import Failed, ModelVersion
 from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInfo, Source
@@ -27,6 +29,7 @@ from serving.jobs.runner import JobRunner
 from serving.jobs.work import Tools
 from serving.live import ForecastModel, LiveModels
 from streaming.runtime import Sizes, Telemetry
+from tests.fakes.anomalies import FakeEpisodeStore, an_episode
 from tests.fakes.economy import TARGET, economy
 from tests.fakes.forecast_model import ConstantModel, write_constants
 from tests.fakes.inbox import FakeInbox
@@ -39,6 +42,8 @@ from training.executors import InProcess
 from training.nowcasting import fit_one
 from training.vintages import VintageBacktest, backtest_vintages
 
+#: the sites that each role's key speaks for
+SITES: Mapping[Role, tuple[str, ...]] = {**dict.fromkeys(Role, ()), Role.FACTORY: ("plant",)}
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 SOURCE = Source("the town", "CC0-1.0", simulated=True)
 
@@ -66,10 +71,11 @@ class SmallCity:
         self.catalogue = FakeCatalogue()
         self.observations = FakeObservationStore(self.catalogue)
         self.overrides = FakeOverrideStore(self.catalogue, self.observations)
+        self.episodes = FakeEpisodeStore()
         self.keys = FakeKeyStore(lambda: self.now)
         self.registry = FakeRegistry(folder / "registry", lambda: self.now)
         self.nowcast_registry = FakeRegistry(folder / "nowcasts", lambda: self.now, "ib-forecasting-nowcast")
-        self.secrets = {role: self.keys.create(role, role)[1] for role in Role}
+        self.secrets = {role: self.keys.create(role, role, SITES[role])[1] for role in Role}
         self.jobs = FakeJobStore()
         self.launch = InlineLaunch(self._tools)
         self.inbox = FakeInbox()
@@ -143,14 +149,22 @@ class SmallCity:
             jobs=self.jobs,
             jobs_folder=self._folder / "jobs",
             launch_job=self.launch,
+            episodes=self.episodes,
             telemetry=self.telemetry,
             max_job_body_bytes=int(chosen.get("max_job_body_bytes", 100_000)),
             monotonic=lambda: self.seconds,
             poll_seconds=chosen["poll_seconds"],
             max_body_bytes=int(chosen.get("max_body_bytes", 10_000)),
             max_series_per_request=int(chosen.get("max_series_per_request", 3)),
+            stream_seconds=chosen.get("stream_seconds", 0.0),
             stall_seconds=chosen.get("stall_seconds", 20.0),
         )
+
+    def find_anomaly(self, name: str, site: str, **facts: Any) -> Episode:
+        """An episode of a pump at this site."""
+        made = replace(an_episode(site), id=name, **facts)
+        self.episodes.keep("main", self.episodes.taken("main") + 1, [EpisodeChange(made, ())])
+        return made
 
     def release_nowcast(self) -> None:
         """A champion that nowcasts `gdp:1`, and the values that it looks at, known 40 days after each period's end."""

@@ -45,6 +45,11 @@ MATRIX = {
     ("GET", "/v1/backtests/{id}/series"): OFFICE,
     ("GET", "/v1/backtests/{id}/remarks"): OFFICE,
     ("POST", "/v1/backtests/{id}:cancel"): OFFICE,
+    ("GET", "/v1/anomalies"): OFFICE | {Role.FACTORY},
+    ("GET", "/v1/anomalies/{id}"): OFFICE | {Role.FACTORY},
+    ("POST", "/v1/anomalies/{id}:ack"): OFFICE | {Role.FACTORY},
+    ("POST", "/v1/anomalies/{id}:label"): OFFICE | {Role.FACTORY},
+    ("GET", "/v1/anomalies:stream"): OFFICE | {Role.FACTORY},
     ("GET", "/v1/models"): OFFICE,
     ("GET", "/v1/models/{version}"): OFFICE,
 }
@@ -56,6 +61,8 @@ GOOD_BODIES = {
     "/v1/overrides": OVERRIDE,
     "/v1/forecast-jobs": {"series": ["output:500103"]},
     "/v1/backtests": {"as_of": ["2026-02-25T00:00:00Z"]},
+    "/v1/anomalies/known:ack": {"note": "Looking."},
+    "/v1/anomalies/known:label": {"label": "true"},
     "/v1/forecasts:adhoc": {"freq": "Y", "sizes": [6], "y": [1, 2, 3, 4, 5, 6]},
 }
 
@@ -96,6 +103,8 @@ def test_each_role_reaches_its_routes_and_no_other(
         city.overrides.add(
             Override("known", "output:500103", Frequency.MONTHLY, 700, (1.0,), "set", "a", "x", city.now, ends, made)
         )
+    if path.startswith("/v1/anomalies/"):
+        city.find_anomaly("known", site="plant")
     _add_job(city, path, role)
     status = _call(anonymous, method, path, city.secrets[role])
     assert status in (200, 201, 202) if role in MATRIX[method, path] else status == 403

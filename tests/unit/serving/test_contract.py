@@ -46,6 +46,11 @@ OPERATIONS = [
     ("GET", "/v1/backtests/{id}/series"),
     ("GET", "/v1/backtests/{id}/remarks"),
     ("POST", "/v1/backtests/{id}:cancel"),
+    ("GET", "/v1/anomalies"),
+    ("GET", "/v1/anomalies/{id}"),
+    ("POST", "/v1/anomalies/{id}:ack"),
+    ("POST", "/v1/anomalies/{id}:label"),
+    ("GET", "/v1/anomalies:stream"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
 ]

@@ -1,0 +1,147 @@
+"""Anomalies: what was found in telemetry, and what people say of it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+
+from industrial_brain.domain.anomalies import Change, Episode, EpisodeFilter, EpisodeWord, Label
+from industrial_brain.domain.overrides import RepeatableRequest
+from industrial_brain.domain.protocols import Page
+from industrial_brain.domain.telemetry import Cause
+from serving.access import Keyring, bearer_secret
+from serving.anomalies import micros_of, shown, shown_in_full, sites_of
+from serving.bodies import StrictJsonRoute
+from serving.deps import KeyDep, Services, ServicesDep, each_parameter_once, no_parameters
+from serving.event_stream import EventStream
+from serving.feed import AnomalyFeed
+from serving.pages import page_after, page_out
+from serving.routers.common import IdempotencyKey, problems
+from serving.schemas_anomalies import AckIn, AnomaliesQuery, AnomalyDetail, AnomalyPage, LabelIn, StreamQuery
+
+router = APIRouter(prefix="/v1", tags=["anomalies"], responses=problems())
+
+IdInPath = Annotated[str, Path(alias="id", min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f/]*$")]
+
+#: server-sent events, one by one
+_EVENTS: dict[str, Any] = {
+    "description": "Server-sent events; `data` is JSON.",
+    "content": {
+        EventStream.media_type: {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "id": {"type": "string"},
+                    "event": {"type": "string", "enum": ["ready", *Change, "end"]},
+                    "data": {"type": "string", "contentMediaType": "application/json"},
+                    "retry": {"type": "integer"},
+                },
+                "required": ["event", "data"],
+            }
+        }
+    },
+}
+
+
+@router.get("/anomalies", dependencies=[Depends(each_parameter_once)])
+def anomalies(services: ServicesDep, key: KeyDep, query: Annotated[AnomaliesQuery, Query()]) -> AnomalyPage:
+    """Anomalies, the one that began last first. A factory's key sees those of its own sites."""
+    chosen = EpisodeFilter(
+        sites=sites_of(key),
+        site=query.site,
+        device=query.device,
+        cause=None if query.cause is None else Cause[query.cause.upper()],
+        severity=query.severity,
+        state=query.state,
+        label=query.label,
+        start=None if query.start is None else micros_of(query.start),
+        end=None if query.end is None else micros_of(query.end),
+        parent=query.parent,
+    )
+    found = services.episodes.list_episodes(chosen, after=page_after("anomalies", query), limit=query.page_size)
+    page = Page(tuple(shown(one) for one in found.items), found.next_after, found.total)
+    return page_out("anomalies", query, page, AnomalyPage)
+
+
+@router.get(
+    "/anomalies:stream",
+    dependencies=[Depends(each_parameter_once)],
+    response_class=EventStream,
+    responses={200: _EVENTS, **problems(429)},
+)
+async def anomalies_stream(
+    request: Request,
+    services: ServicesDep,
+    key: KeyDep,
+    query: Annotated[StreamQuery, Query()],
+    last_event_id: Annotated[
+        str | None,
+        Header(alias="Last-Event-ID", pattern=r"^\d{1,15}$", description="Go on behind this event: a `revision`."),
+    ] = None,
+) -> EventStream:
+    """Each change of an anomaly as it happens: `opened`, `updated`, `closed`, `acknowledged`, `labelled`.
+
+    Without `Last-Event-ID` from now on. Ends with an event `end` that says why; whoever reconnects with the id of the last
+    event misses nothing.
+    """
+    feed: AnomalyFeed = request.app.state.feed
+    keyring: Keyring = request.app.state.keyring
+    sites = sites_of(key) if query.site is None else _own(query.site, sites_of(key))
+    events = await feed.listen(
+        None if sites is None else frozenset(sites),
+        None if last_event_id is None else int(last_event_id),
+        seconds=services.stream_seconds,
+        welcome=lambda: keyring.open(bearer_secret(request.scope)),
+    )
+    return EventStream(events, services.stall_seconds)
+
+
+@router.get("/anomalies/{id}", dependencies=[Depends(no_parameters)], responses=problems(404))
+def anomaly(services: ServicesDep, key: KeyDep, anomaly_id: IdInPath) -> AnomalyDetail:
+    """One anomaly: why it is one, which sensors it shows in, what people said of it."""
+    return _in_full(services, services.episodes.get(anomaly_id, sites_of(key)))
+
+
+def acknowledge_anomaly(
+    services: ServicesDep, key: KeyDep, anomaly_id: IdInPath, asked: AckIn, idempotency_key: IdempotencyKey = None
+) -> AnomalyDetail:
+    """Say that somebody looks after it."""
+    return _say(services, key, anomaly_id, None, asked.note, idempotency_key)
+
+
+def label_anomaly(
+    services: ServicesDep, key: KeyDep, anomaly_id: IdInPath, asked: LabelIn, idempotency_key: IdempotencyKey = None
+) -> AnomalyDetail:
+    """Say what it was. The last label counts, and feeds retraining; earlier ones stay in `words`."""
+    return _say(services, key, anomaly_id, asked.label, asked.note, idempotency_key)
+
+
+for path, endpoint in (("/anomalies/{id}:ack", acknowledge_anomaly), ("/anomalies/{id}:label", label_anomaly)):
+    router.add_api_route(
+        path,
+        endpoint,
+        methods=["POST"],
+        responses=problems(400, 404, 408, 415),
+        dependencies=[Depends(no_parameters)],
+        route_class_override=StrictJsonRoute,
+    )
+
+
+def _own(site: str, sites: tuple[str, ...] | None) -> tuple[str, ...]:
+    return (site,) if sites is None or site in sites else ()
+
+
+def _say(
+    services: Services, key: KeyDep, anomaly_id: str, label: Label | None, note: str, idempotency_key: str | None
+) -> AnomalyDetail:
+    word = EpisodeWord(label, note.strip(), key.name, micros_of(services.clock()))
+    digest = hashlib.sha256("\x00".join([anomaly_id, label or "", word.note]).encode()).hexdigest()
+    request = None if idempotency_key is None else RepeatableRequest(f"{key.id}:{idempotency_key}", digest)
+    return _in_full(services, services.episodes.say(anomaly_id, word, sites=sites_of(key), request=request))
+
+
+def _in_full(services: Services, episode: Episode) -> AnomalyDetail:
+    store = services.episodes
+    return shown_in_full(episode, store.sensors(episode.id), store.words(episode.id))
