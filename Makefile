@@ -13,7 +13,7 @@ help: ## what can be made
 demo: .venv/.ready ## set up, train on a simulated city and a real panel, serve; Ctrl-C stops it
 	.venv/bin/brain demo
 
-test: .venv/.ready ## set up and run the tests
+test: .venv/.ready .tools/mosquitto/.ready ## set up and run the tests
 	.venv/bin/pytest
 
 check: .venv/.ready ## ruff, mypy --strict, import-linter, the lock's date
@@ -33,6 +33,11 @@ clean: ## remove what `make` installed; data stays
 
 .venv/.ready: uv.lock pyproject.toml $(UV)
 	$(UV) sync --frozen --all-extras --compile-bytecode --python $(PYTHON)
+	@touch $@
+
+# a broker for the tests, unpacked and not installed; without one, its tests are skipped and say so
+.tools/mosquitto/.ready: tests/get-mosquitto.sh | $(UV)
+	@sh tests/get-mosquitto.sh .tools/mosquitto
 	@touch $@
 
 $(UV):

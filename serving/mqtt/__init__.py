@@ -1,0 +1,1 @@
+"""The MQTT bridge: subscribes at a broker, decodes what factories publish, posts it to a server, and only then acknowledges."""
