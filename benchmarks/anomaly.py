@@ -45,8 +45,7 @@ def run_anomaly(
     console = console or Console()
     table = BenchmarkTable("anomaly", describe_machine(), describe_versions(), METRICS, (), rows=())
     for one in sets:
-        ours: dict[str, Method] = {OURS: METHODS[one.protocol]} if one.protocol in METHODS else {}
-        methods = ours | (all_peers() if peers else {})
+        methods: dict[str, Method] = {OURS: METHODS[one.protocol], **(all_peers() if peers else {})}
         answers: dict[str, Answer] = {}
         for name, method in methods.items():
             answers |= final_answers(one, name, method(one))

@@ -117,12 +117,17 @@ class Loud:
         raise NotImplementedError
 
 
-def test_a_fleet_sees_each_series_as_a_channel_in_the_order_of_its_rows(tmp_path: Path) -> None:
+def test_a_fleet_sees_a_series_reading_by_reading_in_the_order_of_its_rows(tmp_path: Path) -> None:
     one = read_anomaly_set(stream(tmp_path / "s"))
-    fleet = Loud()
-    answer = live(lambda channels: fleet, 1e-3)(one)
-    assert fleet.seen == list(range(1, 201))
-    assert np.flatnonzero(answer.alarms[0]).tolist() == [100]
+    fleets: list[Loud] = []
+
+    def fleet_of() -> Loud:
+        fleets.append(Loud())
+        return fleets[-1]
+
+    answer = live(one, fleet_of)
+    assert fleets[0].seen == list(range(1, 201))
+    assert np.flatnonzero(answer.scores[0] == 1.0).tolist() == [100]
     assert np.isnan(answer.scores[0][:30]).all()  # probation is not asked about
     assert not answer.alarms[1].any()
 
@@ -131,6 +136,8 @@ def test_a_stream_is_scored_with_one_threshold_of_the_benchmarks_own(tmp_path: P
     found = measured([stream(tmp_path / "s")], tmp_path, peers=True)
     assert found["s", "windowed_gaussian", "all", "nab_standard"] > 80.0
     assert found["s", "windowed_gaussian", "all", "event_f1"] == pytest.approx(1.0)
+    assert ("s", "brain", "all", "nab_low_fn") in found
+    assert ("s", "brain@budget", "all", "nab_standard") in found
 
 
 def test_malformed_sets_are_refused_with_the_file_and_the_fault(tmp_path: Path) -> None:
