@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
@@ -20,11 +19,6 @@ _LEAST_AROUND = 3_600
 def sites_of(key: ApiKey) -> tuple[str, ...] | None:
     """The sites whose telemetry a key may see; None for all."""
     return key.sites if key.role is Role.FACTORY else None
-
-
-def micros_of(moment: dt.datetime) -> int:
-    """Microseconds since 1970, exact."""
-    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
 
 
 def shown(episode: Episode, sensors: Sequence[Sensor] = ()) -> AnomalyOut:

@@ -9,6 +9,7 @@ import typer
 from industrial_brain import __version__
 from industrial_brain.cli import (
     access,
+    anomalies,
     backtest,
     benchmark,
     city,
@@ -45,6 +46,7 @@ for group in (
     why,
     override,
     nowcast,
+    anomalies,
     backtest,
     versions,
     service,

@@ -86,6 +86,11 @@ def moment_of(micros: int) -> dt.datetime:
     return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=micros)
 
 
+def micros_of(moment: dt.datetime) -> int:
+    """Microseconds since 1970, exact."""
+    return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+
+
 def _metric(name: str) -> str:
     """Names in small letters begin the sentence with a large one; all others stay as their device writes them."""
     return name[:1].upper() + name[1:] if name.islower() else name

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 
 from industrial_brain.domain.anomalies import Change, Episode, EpisodeFilter, EpisodeWord, Label
+from industrial_brain.domain.episode_words import micros_of
 from industrial_brain.domain.overrides import RepeatableRequest
 from industrial_brain.domain.protocols import Page
 from industrial_brain.domain.telemetry import Cause
 from serving.access import Keyring, bearer_secret
-from serving.anomalies import micros_of, shown, shown_in_full, sites_of
+from serving.anomalies import shown, shown_in_full, sites_of
 from serving.bodies import StrictJsonRoute
 from serving.deps import KeyDep, Services, ServicesDep, each_parameter_once, no_parameters
 from serving.event_stream import EventStream
