@@ -141,13 +141,20 @@ class Brain:
         """The stream of readings. It takes its inbox when it is started, not here."""
         from industrial_brain.storage.database import open_database
         from industrial_brain.storage.inbox import SqlInbox
+        from industrial_brain.storage.lake import DeltaLake
         from industrial_brain.storage.moments import to_microseconds
+        from industrial_brain.storage.snapshots import FolderSnapshots
         from streaming.assessing import Limits
-        from streaming.runtime import Sizes, Telemetry
+        from streaming.runtime import Sizes, Stores, Telemetry
 
-        settings, day = self.settings, 86_400_000_000
-        return Telemetry(
+        settings, day, shard = self.settings, 86_400_000_000, "shard-0"
+        stores = Stores(
             SqlInbox(open_database(settings.telemetry_database)),
+            DeltaLake(settings.lake / shard, shard),
+            FolderSnapshots(settings.snapshots / shard),
+        )
+        return Telemetry(
+            stores,
             lambda: to_microseconds(self.clock()),
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
             sizes=Sizes(most_channels=settings.telemetry_channels),

@@ -18,7 +18,7 @@ class Settings(BaseSettings):
         country: ISO 3166-1 alpha-2 code; its public holidays and working days are those of every series.
         ray_address: a Ray cluster; without one, Ray is started on this machine for each training.
         telemetry_url: database of the telemetry inbox; apart from `database_url`, so that neither waits for the other.
-        lake_uri: folder or object store of the telemetry lake, a Delta table.
+        lake_uri: folder of the telemetry lake, Delta tables.
         free_megabytes: what stays free of the disk below `home`: readings are refused before it is used up.
         telemetry_channels: most channels (metrics of devices) that may ever be followed.
         telemetry_new_channels: most channels that a site may begin in a minute.
@@ -62,8 +62,14 @@ class Settings(BaseSettings):
         return self.telemetry_url or f"sqlite:///{self.home.resolve() / 'telemetry.db'}"
 
     @property
-    def lake(self) -> str:
-        return self.lake_uri or str(self.home.resolve() / "lake")
+    def lake(self) -> Path:
+        """Folder of the telemetry lake, a table a shard below it."""
+        return Path(self.lake_uri or self.home.resolve() / "lake")
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of snapshots of the live state."""
+        return self.home.resolve() / "snapshots"
 
     @property
     def artifacts(self) -> Path | None:

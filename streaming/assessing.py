@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from industrial_brain.domain.ingest import Names
+from industrial_brain.domain.ingest import Names, Rows
 from industrial_brain.domain.telemetry import (
     MICROS_PER_SECOND,
     MOST_ERRORS,
@@ -89,26 +89,16 @@ class Newest:
     def reserved(cls, most: int) -> Newest:
         return cls(np.zeros(most, np.int64), np.zeros(most, np.float64), np.zeros(most, np.uint8))
 
-    def advance(self, batch: Batch) -> None:
-        """Take over a batch that was stored; batches come in order."""
+    def advance(self, batch: Batch | Rows) -> None:
+        """Take over rows that were stored, in the order in which they were."""
         advance(batch.channel, batch.ts, batch.value, batch.quality, self.ts, self.value, self.quality)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Rows that are stored, in the order in which they were."""
-
-    channel: Keys
-    ts: Micros
-    value: npt.NDArray[np.float64]
-    quality: Bytes
 
 
 #: what was the newest of channels before: keys, times, values, qualities
 _Undo = tuple[Keys, Micros, npt.NDArray[np.float64], Bytes]
 
 #: stored rows of these channels at these event times, among others, in the order in which they were stored
-Earlier = Callable[[Keys, Micros], Iterable[Stored]]
+Earlier = Callable[[Keys, Micros], Iterable[Rows]]
 
 
 @dataclass(slots=True)
@@ -189,6 +179,11 @@ class Assessor:
             list(dict.fromkeys(fresh)),
             undo,
         )
+
+    @property
+    def channels(self) -> int:
+        """How many channels there are."""
+        return len(self._index)
 
     def take_back(self, assessed: Assessed) -> None:
         """The group was not stored: nothing of it is the newest of anything."""

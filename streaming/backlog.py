@@ -32,23 +32,27 @@ class Backlog:
     def add(self, entries: Sequence[Entry]) -> None:
         with self._changed:
             self._entries.extend(entries)
-            self._rows += sum(len(entry) for entry in entries if isinstance(entry, Batch))
+            self._rows += sum(map(_rows, entries))
             self._drop()
             self._changed.notify_all()
 
-    def wait(self, reader: str, seconds: float, most: int = 64) -> list[Entry]:
-        """The next entries for a reader, at most so many; empty if none came in time, or none will come any more."""
+    def next(self, reader: str, rows: int) -> list[Entry]:
+        """The next entries for a reader, about so many rows of them at most; empty if there are none."""
         with self._changed:
-            if not self._closed and not self._behind(reader):
+            return self._next(reader, rows)
+
+    def wait(self, reader: str, seconds: float, rows: int = 1_000_000) -> list[Entry]:
+        """As `next`; where there are none, wait for some until the backlog is closed."""
+        with self._changed:
+            if not self._closed and not self._next(reader, 1):
                 self._changed.wait(seconds)
+            return self._next(reader, rows)
+
+    def waiting(self, reader: str) -> int:
+        """Rows that a reader has not done."""
+        with self._changed:
             done = self._done[reader]
-            found = []
-            for entry in self._entries:
-                if entry.seq > done:
-                    found.append(entry)
-                    if len(found) == most:
-                        break
-            return found
+            return sum(_rows(entry) for entry in self._entries if entry.seq > done)
 
     def done(self, reader: str, seq: int) -> None:
         """The reader is done with everything up to this seq."""
@@ -57,6 +61,7 @@ class Backlog:
             self._drop()
 
     def position(self, reader: str) -> int:
+        """The seq up to which a reader has done everything."""
         return self._done[reader]
 
     def batches(self) -> list[Batch]:
@@ -65,17 +70,26 @@ class Backlog:
             return [entry for entry in self._entries if isinstance(entry, Batch) and len(entry)]
 
     def close(self) -> None:
-        """Nothing will be added any more: who waits is woken."""
+        """Nothing will be added any more: nobody waits from here on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _behind(self, reader: str) -> bool:
-        return bool(self._entries) and self._entries[-1].seq > self._done[reader]
+    def _next(self, reader: str, rows: int) -> list[Entry]:
+        done, found, count = self._done[reader], list[Entry](), 0
+        for entry in self._entries:
+            if entry.seq > done:
+                found.append(entry)
+                count += _rows(entry)
+                if count >= rows:
+                    break
+        return found
 
     def _drop(self) -> None:
         done = min(self._done.values(), default=0)
         while self._entries and self._entries[0].seq <= done:
-            gone = self._entries.popleft()
-            if isinstance(gone, Batch):
-                self._rows -= len(gone)
+            self._rows -= _rows(self._entries.popleft())
+
+
+def _rows(entry: Entry) -> int:
+    return len(entry) if isinstance(entry, Batch) else 0

@@ -22,7 +22,7 @@ from industrial_brain.domain.telemetry import (
     Receipt,
     Submission,
 )
-from streaming.assessing import Assessed, Assessor, digest_of
+from streaming.assessing import Assessed, Assessor, Newest, digest_of
 from streaming.backlog import Backlog
 
 log = structlog.get_logger(__name__)
@@ -158,6 +158,13 @@ class Writer:
         """Put declarations into the ingest sequence. To be called between groups."""
         entry = Declared(self._seq + 1, self._clock(), tuple(channel), tuple(declarations))
         self._commit(Group((entry,), self._assessor.unstated()))
+
+    def newest(self) -> Newest:
+        """A copy of the newest readings, as they are on the disk. To be called between groups, or after the end."""
+        if self._doubt is not None:
+            raise UnavailableError("The inbox has not said whether a group was stored.")
+        newest, count = self._assessor.newest, self._assessor.channels
+        return Newest(newest.ts[:count].copy(), newest.value[:count].copy(), newest.quality[:count].copy())
 
     def _run(self) -> None:
         while True:

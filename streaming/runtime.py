@@ -6,16 +6,24 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from industrial_brain.domain.errors import UnavailableError
-from industrial_brain.domain.ingest import Inbox
-from industrial_brain.domain.telemetry import Batch, Declaration, Keys, Micros, Receipt, Submission
-from streaming.assessing import Assessor, Limits, Newest, Stored
+import numpy as np
+import structlog
+
+from industrial_brain.domain.errors import BrainError, UnavailableError
+from industrial_brain.domain.ingest import Inbox, Lake, Rows, Snapshots
+from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Batch, Declaration, Keys, Micros, Receipt, Submission
+from streaming.assessing import Assessor, Limits, Newest
 from streaming.backlog import Backlog
 from streaming.channels import ChannelIndex
 from streaming.intake import Flow, Writer
+from streaming.scorer import Arrays, Scorer
+from streaming.workers import DrainingThread, ScoringThread
+
+log = structlog.get_logger(__name__)
 
 #: how long a declaration may wait for its turn, in seconds
 _PATIENCE = 60.0
+_HOUR = 3600 * MICROS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +32,45 @@ class Sizes:
 
     Attributes:
         most_channels: that there may ever be; memory is used for those that there are.
+        drain_seconds: between two moves to the lake; sooner where `drain_rows` wait.
+        snapshot_seconds: between two snapshots of the state.
     """
 
     most_channels: int = 10_000_000
+    drain_seconds: float = 10.0
+    drain_rows: int = 2_000_000
+    snapshot_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where a shard keeps what it takes."""
+
+    inbox: Inbox
+    lake: Lake
+    snapshots: Snapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the stream is, by seq."""
+
+    durable: int
+    scored: int
+    in_lake: int
+    rows_waiting: int
+
+
+@dataclass(slots=True)
+class _Running:
+    """What there is between start and stop."""
+
+    index: ChannelIndex
+    newest: Newest
+    backlog: Backlog
+    writer: Writer
+    scoring: ScoringThread
+    draining: DrainingThread
 
 
 class Telemetry:
@@ -34,97 +78,171 @@ class Telemetry:
 
     Args:
         clock: microseconds since 1970.
+        scorer: makes the live state, new and empty; called at every start. None: nothing is scored.
         free: bytes that the disk has left, and the least that has to stay free.
     """
 
     def __init__(
         self,
-        inbox: Inbox,
+        stores: Stores,
         clock: Callable[[], int],
         *,
+        scorer: Callable[[ChannelIndex], Scorer] | None = None,
         limits: Limits | None = None,
         flow: Flow | None = None,
         sizes: Sizes | None = None,
         free: Callable[[], tuple[int, int]] = lambda: (1, 0),
     ) -> None:
-        self._inbox, self._clock, self._free = inbox, clock, free
+        self._stores, self._clock, self._make_scorer, self._free = stores, clock, scorer, free
         self._limits, self._flow, self._sizes = limits or Limits(), flow or Flow(), sizes or Sizes()
-        self._writer: Writer | None = None
-        self._channels: ChannelIndex | None = None
-        self._newest: Newest | None = None
-        self._backlog: Backlog | None = None
+        self._now: _Running | None = None
+        self._scorer: Scorer | None = None
 
     def start(self) -> None:
         """Take the shard, rebuild what was in memory, begin to take readings.
 
         Raises:
             StateError: another process has the shard.
-            UnavailableError: the inbox does not answer.
+            UnavailableError: the inbox or the lake does not answer.
         """
-        self._inbox.open()
-        most = self._sizes.most_channels
-        index = ChannelIndex(most, secrets.randbits(63))
-        for block in self._inbox.names():
-            index.restore(block)
-        newest = Newest.reserved(most)
-        backlog = Backlog({"lake": 0})
-        for entry in self._inbox.entries(0):
-            if isinstance(entry, Batch):
-                newest.advance(entry)
-            backlog.add([entry])
-        assessor = Assessor(index, newest, self._limits, self._earlier)
-        self._channels, self._newest, self._backlog = index, newest, backlog
-        self._writer = Writer(self._inbox, assessor, backlog, self._clock, self._flow, self._free)
-        self._writer.start()
+        self._stores.inbox.open()
+        try:
+            self._now = self._rebuilt()
+        except BaseException:
+            self._stores.inbox.close()
+            raise
+        self._now.writer.start()
+        self._now.scoring.start()
+        self._now.draining.start()
 
     def stop(self) -> None:
-        """Answer what waits, and give the shard back."""
-        if self._writer is not None:
-            self._writer.stop()
-            self._writer = None
-        if self._backlog is not None:
-            self._backlog.close()
-        self._inbox.close()
+        """Answer what waits, score it, move it to the lake, keep a snapshot, and give the shard back."""
+        now = self._now
+        if now is not None:
+            now.writer.stop()
+            now.backlog.close()
+            now.draining.stop()
+            now.scoring.stop()
+        self._now = None
+        self._stores.inbox.close()
 
     @property
     def channels(self) -> ChannelIndex:
         """Who is behind a key. Raises UnavailableError before the start."""
-        if self._channels is None:
-            raise UnavailableError("The service is starting.", "Ask again in a moment.")
-        return self._channels
+        return self._running.index
+
+    @property
+    def scorer(self) -> Scorer | None:
+        """The live state; None where nothing is scored."""
+        return self._scorer
 
     async def submit(self, submission: Submission) -> Receipt:
-        return await self._running.submit(submission)
+        return await self._running.writer.submit(submission)
 
     def declare(self, declarations: Sequence[Declaration]) -> None:
         """Tell the live state what operators said of channels that there are, at a place in the ingest sequence.
 
         A declaration of a device is one of each of its channels.
         """
-        index = self.channels
+        writer, index = self._running.writer, self.channels
         pairs = [(key, one) for one in declarations for key in _keys_of(index, one)]
         if pairs:
-            writer = self._running
             writer.between_groups(lambda: writer.declare(*zip(*pairs, strict=True))).result(_PATIENCE)
 
     def newest(self, key: int) -> tuple[int, float, int] | None:
-        """Event time, value and quality of the newest reading of a channel; None without any."""
-        assert self._newest is not None
-        ts = int(self._newest.ts[key])
-        return (ts, float(self._newest.value[key]), int(self._newest.quality[key])) if ts else None
+        """Event time, value and quality of the newest reading of a channel, by event time; None without any."""
+        newest = self._running.newest
+        ts = int(newest.ts[key])
+        return (ts, float(newest.value[key]), int(newest.quality[key])) if ts else None
 
-    def _earlier(self, keys: Keys, ts: Micros) -> Iterable[Stored]:
-        assert self._backlog is not None
-        first, last = int(ts.min()), int(ts.max())
-        for batch in self._backlog.batches():
-            if batch.ts.min() <= last and batch.ts.max() >= first:
-                yield Stored(batch.channel, batch.ts, batch.value, batch.quality)
+    def readings(self, key: int, start: int, end: int) -> Rows:
+        """A channel's readings at `start <= ts < end`, by event time: of each moment what was received last."""
+        waiting = [Rows.of(batch).take(batch.channel == key) for batch in self._running.backlog.batches()]
+        stored = self._stores.lake.read(np.array([key], np.int32), start, end)
+        rows = Rows.join([stored, *waiting])
+        return rows.take((rows.ts >= start) & (rows.ts < end)).by_moment().newest_received()
+
+    def progress(self) -> Progress:
+        """How far the stream is."""
+        now = self._running
+        done = (now.backlog.position("scorer"), now.backlog.position("lake"))
+        return Progress(now.writer.seq, *done, now.backlog.rows)
+
+    def _rebuilt(self) -> _Running:
+        inbox, lake, sizes = self._stores.inbox, self._stores.lake, self._sizes
+        lake.open()
+        index = ChannelIndex(sizes.most_channels, secrets.randbits(63))
+        for block in inbox.names():
+            index.restore(block)
+        self._scorer = self._make_scorer(index) if self._make_scorer is not None else None
+        newest = Newest.reserved(sizes.most_channels)
+        at = self._restore(newest, len(index))
+        backlog = Backlog({"lake": lake.stored_until(), "scorer": at})
+        for entry in inbox.entries(min(at, lake.stored_until())):
+            if isinstance(entry, Batch) and entry.seq > at:
+                newest.advance(entry)
+            backlog.add([entry])
+        assessor = Assessor(index, newest, self._limits, self._earlier)
+        writer = Writer(inbox, assessor, backlog, self._clock, self._flow, self._free)
+        done = {"lake": backlog.position("lake"), "snapshot": at}
+        writer.forget = min(done.values())
+
+        def forget(part: str) -> Callable[[int], None]:
+            def reached(seq: int) -> None:
+                done[part] = seq
+                writer.forget = min(done.values())
+
+            return reached
+
+        clock = self._clock
+        scoring = ScoringThread(
+            backlog, self._scorer, self._stores.snapshots, writer, clock, sizes.snapshot_seconds, forget("snapshot"), at
+        )
+        draining = DrainingThread(
+            backlog, lake, clock, sizes.drain_seconds, sizes.drain_rows, self._limits.retention, forget("lake")
+        )
+        return _Running(index, newest, backlog, writer, scoring, draining)
+
+    def _restore(self, newest: Newest, channels: int) -> int:
+        """Load the newest snapshot; its seq. Without one, the newest readings are those of the lake."""
+        found = self._stores.snapshots.newest(self._stores.inbox.last_seq())
+        if found is None:
+            for rows in self._stores.lake.replay(0, self._stores.lake.stored_until()):
+                newest.advance(rows)
+            return 0
+        seq, arrays = found
+        count = min(channels, len(arrays["newest.ts"]))
+        newest.ts[:count] = arrays["newest.ts"][:count]
+        newest.value[:count] = arrays["newest.value"][:count]
+        newest.quality[:count] = arrays["newest.quality"][:count]
+        if self._scorer is not None:
+            self._load(self._scorer, arrays)
+        return seq
+
+    def _load(self, scorer: Scorer, arrays: Arrays) -> None:
+        try:
+            scorer.load(arrays)
+        except (BrainError, KeyError, ValueError) as error:  # of another release
+            log.warning("live_state_begins_anew", reason=str(error))
+
+    def _earlier(self, keys: Keys, ts: Micros) -> Iterable[Rows]:
+        """What is stored at these moments, among others: hour by hour from the lake, then what is not there yet."""
+        waiting = self._running.backlog.batches()  # before the lake: what leaves it meanwhile is there
+        hours = ts // _HOUR
+        for hour in np.unique(hours).tolist():
+            these = hours == hour
+            first, last = int(ts[these].min()), int(ts[these].max())
+            yield self._stores.lake.read(keys[these], first, last + 1).by_sequence()
+        low, high = int(ts.min()), int(ts.max())
+        for batch in waiting:
+            if batch.ts.min() <= high and batch.ts.max() >= low:
+                yield Rows.of(batch)
 
     @property
-    def _running(self) -> Writer:
-        if self._writer is None:
+    def _running(self) -> _Running:
+        if self._now is None:
             raise UnavailableError("The service is starting or stopping.", "Send the request again in a moment.")
-        return self._writer
+        return self._now
 
 
 def _keys_of(index: ChannelIndex, declaration: Declaration) -> list[int]:

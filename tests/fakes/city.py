@@ -28,12 +28,13 @@ from serving.deps import Services
 from serving.jobs.runner import JobRunner
 from serving.jobs.work import Tools
 from serving.live import ForecastModel, LiveModels
-from streaming.runtime import Sizes, Telemetry
+from streaming.runtime import Sizes, Stores, Telemetry
 from tests.fakes.anomalies import FakeEpisodeStore, an_episode
 from tests.fakes.economy import TARGET, economy
 from tests.fakes.forecast_model import ConstantModel, write_constants
 from tests.fakes.inbox import FakeInbox
 from tests.fakes.jobs import FakeJobStore, InlineLaunch
+from tests.fakes.lake import FakeLake, FakeSnapshots
 from tests.fakes.overrides import FakeOverrideStore
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
@@ -79,7 +80,8 @@ class SmallCity:
         self.jobs = FakeJobStore()
         self.launch = InlineLaunch(self._tools)
         self.inbox = FakeInbox()
-        self.telemetry = Telemetry(self.inbox, lambda: to_microseconds(self.now), sizes=Sizes(most_channels=10_000))
+        stores = Stores(self.inbox, FakeLake(), FakeSnapshots())
+        self.telemetry = Telemetry(stores, lambda: to_microseconds(self.now), sizes=Sizes(most_channels=10_000))
         self._fill()
 
     @property

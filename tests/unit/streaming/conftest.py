@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pytest
 
 from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Coded, Receipt, Submission, Texts
 from streaming.assessing import Limits
+from streaming.channels import ChannelIndex
 from streaming.intake import Flow
-from streaming.runtime import Sizes, Telemetry
+from streaming.runtime import Sizes, Stores, Telemetry
+from streaming.scorer import Scorer
 from tests.fakes.inbox import FakeInbox
+from tests.fakes.lake import FakeLake, FakeSnapshots
 
 #: 2026-03-01T00:00:00Z
 NOW = 1_772_323_200 * MICROS_PER_SECOND
@@ -45,18 +49,21 @@ class Stream:
     """A running stream, its inbox and its clock, at hand."""
 
     def __init__(self) -> None:
-        self.inbox, self.now = FakeInbox(), NOW
+        self.inbox, self.lake, self.snapshots, self.now = FakeInbox(), FakeLake(), FakeSnapshots(), NOW
+        self.scorer: Callable[[ChannelIndex], Scorer] | None = None
+        self.sizes = Sizes(most_channels=200, drain_seconds=3600)
         self.free = 1 << 40
         self.limits, self.flow = Limits(new_per_minute=50), Flow()
         self.telemetry = self._new()
 
     def _new(self) -> Telemetry:
         return Telemetry(
-            self.inbox,
+            Stores(self.inbox, self.lake, self.snapshots),
             lambda: self.now,
             limits=self.limits,
             flow=self.flow,
-            sizes=Sizes(most_channels=200),
+            sizes=self.sizes,
+            scorer=self.scorer,
             free=lambda: (self.free, 1 << 20),
         )
 
@@ -74,8 +81,16 @@ class Stream:
         self.telemetry = self._new()
         self.telemetry.start()
 
+    def crash(self) -> None:
+        """What a killed process leaves: the disk as it was at that moment, and nothing else."""
+        left = copy.deepcopy((self.inbox, self.lake, self.snapshots))
+        self.telemetry.stop()
+        self.inbox, self.lake, self.snapshots = left
+        self.telemetry = self._new()
+        self.telemetry.start()
+
     def rows(self) -> list[tuple[str, str, int, float, bool]]:
-        """Every stored row: device, metric, seconds since NOW, value, late."""
+        """Every row in the inbox: device, metric, seconds since NOW, value, late."""
         found = []
         for batch in self.inbox.stored:
             for key, ts, value, late in zip(batch.channel, batch.ts, batch.value, batch.late, strict=True):  # type: ignore[union-attr]

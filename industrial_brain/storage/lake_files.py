@@ -1,0 +1,191 @@
+"""The lake's files: Parquet, sorted by channel and event time, so that a channel's readings lie in few row groups."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from industrial_brain.domain.ingest import ROW_COLUMNS, Rows
+from industrial_brain.domain.telemetry import Keys
+
+_MOMENT = pa.timestamp("us", tz="UTC")
+#: without the day, which is the name of the folder
+SCHEMA = pa.schema(
+    [
+        pa.field("channel", pa.int32(), nullable=False),
+        pa.field("ts", _MOMENT, nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("quality", pa.int8(), nullable=False),
+        pa.field("late", pa.bool_(), nullable=False),
+        pa.field("received_at", _MOMENT, nullable=False),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+    ]
+)
+#: a read decodes whole row groups: small ones answer soon, large ones compress well
+_GROUP_ROWS = 32_768
+_DELTAS = dict.fromkeys(("channel", "ts", "received_at", "seq", "row", "quality"), "DELTA_BINARY_PACKED")
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+def write_rows(path: Path, rows: Rows) -> int:
+    """Write sorted rows to a new file, on the disk when this returns. Its size in bytes.
+
+    Raises:
+        OSError: the disk is full or the folder can't be written; nothing of the file stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = [_column(name, getattr(rows, name)) for name in ROW_COLUMNS]
+    try:
+        with path.open("wb") as file:
+            pq.write_table(
+                pa.Table.from_arrays(arrays, schema=SCHEMA),
+                file,
+                row_group_size=_GROUP_ROWS,
+                use_dictionary=False,
+                column_encoding=_DELTAS,
+                compression="zstd",
+                compression_level=1,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path.stat().st_size
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class _Footer:
+    """What a file says of its row groups: the ranges of channels and event times."""
+
+    metadata: Any
+    channel_low: Keys
+    channel_high: Keys
+    ts_low: npt.NDArray[np.int64]
+    ts_high: npt.NDArray[np.int64]
+
+
+class FileReader:
+    """Reads of row groups; footers are kept.
+
+    Args:
+        kept: most footers in memory.
+    """
+
+    def __init__(self, kept: int = 2_000) -> None:
+        self._kept = kept
+        self._footers: OrderedDict[Path, _Footer] = OrderedDict()
+        self._lock = Lock()
+
+    def read(self, path: Path, channel: Keys, start: int, end: int) -> Rows:
+        """Rows of these channels (sorted) at `start <= ts < end`."""
+        footer = self._footer(path)
+        first = np.searchsorted(channel, footer.channel_low, side="left")
+        behind = np.searchsorted(channel, footer.channel_high, side="right")
+        groups = np.flatnonzero((first < behind) & (footer.ts_low < end) & (footer.ts_high >= start))
+        rows = self._groups(path, footer, groups)
+        if len(channel) == 1:
+            low, high = np.searchsorted(rows.channel, [channel[0], channel[0] + 1])
+            rows = rows.take(slice(int(low), int(high)))
+        else:
+            rows = rows.take(np.isin(rows.channel, channel))
+        return rows.take((rows.ts >= start) & (rows.ts < end))
+
+    def between(self, path: Path, first: int, behind: int) -> Rows:
+        """Rows of channels from `first` to below `behind`."""
+        footer = self._footer(path)
+        rows = self._groups(
+            path, footer, np.flatnonzero((footer.channel_high >= first) & (footer.channel_low < behind))
+        )
+        low, high = np.searchsorted(rows.channel, [first, behind])
+        return rows.take(slice(int(low), int(high)))
+
+    def channels(self, path: Path, points: int = 8) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Where a file's rows are, about: channels, so many a row group, and how many rows each stands for."""
+        footer = self._footer(path)
+        counts = [footer.metadata.row_group(i).num_rows for i in range(footer.metadata.num_row_groups)]
+        found = np.linspace(footer.channel_low, footer.channel_high, points, axis=1).astype(np.int64)
+        return found.ravel(), np.repeat(np.array(counts) / points, points)
+
+    def forget(self, paths: set[Path]) -> None:
+        """These files are no longer asked for."""
+        with self._lock:
+            for path in paths:
+                self._footers.pop(path, None)
+
+    def _groups(self, path: Path, footer: _Footer, groups: npt.NDArray[np.intp]) -> Rows:
+        if not len(groups):
+            return Rows.join([])
+        with pq.ParquetFile(path, metadata=footer.metadata, memory_map=True) as file:
+            table = file.read_row_groups(groups.tolist(), use_threads=False)
+        return rows_of(table)
+
+    def _footer(self, path: Path) -> _Footer:
+        with self._lock:
+            found = self._footers.get(path)
+            if found is not None:
+                self._footers.move_to_end(path)
+                return found
+        metadata = pq.read_metadata(path)
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        channel = [group.column(0).statistics for group in groups]
+        ts = [group.column(1).statistics for group in groups]
+        found = _Footer(
+            metadata,
+            np.array([one.min for one in channel], np.int32),
+            np.array([one.max for one in channel], np.int32),
+            np.array([(one.min - _EPOCH) // _MICROSECOND for one in ts], np.int64),
+            np.array([(one.max - _EPOCH) // _MICROSECOND for one in ts], np.int64),
+        )
+        with self._lock:
+            self._footers[path] = found
+            if len(self._footers) > self._kept:
+                self._footers.popitem(last=False)
+        return found
+
+
+def rows_of(table: pa.Table) -> Rows:
+    """The columns of a table of `SCHEMA`."""
+    return Rows(*(_numbers(name, table.column(name)) for name in ROW_COLUMNS))
+
+
+def _column(name: str, values: npt.NDArray[np.generic]) -> pa.Array:
+    kind = SCHEMA.field(name).type
+    if kind == _MOMENT:
+        return pa.array(values, pa.int64()).view(_MOMENT)
+    if kind == pa.int8():
+        return pa.array(values.view(np.int8))
+    return pa.array(values, kind)
+
+
+def _numbers(name: str, column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    kind = SCHEMA.field(name).type
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):  # no chunk at all
+        array = pa.array([], kind)
+    if kind == pa.bool_():
+        found: npt.NDArray[Any] = array.to_numpy(zero_copy_only=False)
+        return found
+    found = array.view(pa.int64()).to_numpy() if kind == _MOMENT else array.to_numpy()
+    return found.view(np.uint8) if kind == pa.int8() else found

@@ -1,0 +1,230 @@
+"""After a stop, or a crash at any moment: nothing acknowledged is lost or doubled; the live state is the same to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from industrial_brain.domain.telemetry import Batch, Decided, Declaration, Scored
+from streaming.channels import ChannelIndex
+from streaming.runtime import Sizes
+from streaming.scorer import Arrays, Scorer
+from tests.unit.streaming.conftest import NOW, SECOND, Row, Stream
+
+
+class OrderedFleet:
+    """A fleet whose state tells entries, rows and their order apart: a hash of all that it was given."""
+
+    def __init__(self) -> None:
+        self.state = np.zeros(1, np.uint64)
+
+    def score(self, batch: Batch) -> Scored:
+        for column in (batch.channel, batch.ts, batch.value, batch.quality, batch.late):
+            self._mix(column.tobytes())
+        count = len(batch)
+        return Scored(
+            batch.seq,
+            batch.channel,
+            batch.ts,
+            np.ones(count, np.float32),
+            np.zeros(count, np.uint8),
+            batch.value.astype(np.float32),
+            batch.value.astype(np.float32),
+            np.zeros(count, np.float32),
+        )
+
+    def look(self, seq: int, now: int) -> Scored:
+        self._mix(now.to_bytes(8, "little"))
+        return self.score(Batch.tick(seq, now))
+
+    def declare(self, keys: Sequence[int], declarations: Sequence[Declaration]) -> None:
+        self._mix(repr((list(keys), list(declarations))).encode())
+
+    def save(self) -> Arrays:
+        return {"state": self.state}
+
+    def load(self, arrays: Arrays) -> None:
+        self.state = np.array(arrays["state"], np.uint64)
+
+    def _mix(self, data: bytes) -> None:
+        mixed = int(self.state[0])
+        for byte in data:
+            mixed = ((mixed ^ byte) * 0x100000001B3 + 1) % 2**64
+        self.state = np.array([mixed], np.uint64)
+
+
+class NoAlarms:
+    """A decider that finds nothing worth a person's time."""
+
+    def decide(self, scored: Scored, at: int) -> Decided:
+        return Decided(scored, np.zeros(len(scored), np.bool_), 0.0, "none 1")
+
+    def save(self) -> Arrays:
+        return {}
+
+    def load(self, arrays: Arrays) -> None:
+        return None
+
+
+class Told:
+    """A judge that notes what it was told."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+        self.rows: list[int] = []
+
+    def taken(self) -> int:
+        return self.seqs[-1] if self.seqs else 0
+
+    def take(self, seq: int, at: int, decided: Sequence[Decided]) -> None:
+        self.seqs.append(seq)
+        self.rows.append(sum(len(one.scored) for one in decided))
+
+    def flush(self) -> None:
+        return None
+
+
+def scored(stream: Stream, **sizes: float) -> list[Told]:
+    """Have the stream scored from now on; the judges of each start, oldest first."""
+    told: list[Told] = []
+
+    def make(_: ChannelIndex) -> Scorer:
+        told.append(Told())
+        return Scorer(OrderedFleet(), NoAlarms(), told[-1])
+
+    stream.scorer = make
+    stream.sizes = Sizes(most_channels=200, **{"drain_seconds": 3600.0, **sizes})  # type: ignore[arg-type]
+    stream.restart()
+    return told
+
+
+def fleet_state(stream: Stream) -> npt.NDArray[np.generic]:
+    """Of the live fleet once everything durable is scored and the stream is stopped."""
+    stream.telemetry.stop()
+    assert stream.telemetry.scorer is not None
+    return stream.telemetry.scorer.fleet.save()["state"]
+
+
+def some(second: int, devices: int = 5) -> list[Row]:
+    return [(f"d{i}", "t", NOW + second * SECOND, float(second + i)) for i in range(devices)]
+
+
+def replayed(stream: Stream) -> npt.NDArray[np.generic]:
+    """The state that every entry of the sequence gives, from the first on."""
+    fleet = OrderedFleet()
+    entries = {entry.seq: entry for entry in (*stream.lake.stored, *stream.inbox.stored)}
+    assert sorted(entries) == list(range(1, stream.inbox.last_seq() + 1))
+    for _, entry in sorted(entries.items()):
+        if not isinstance(entry, Batch):
+            fleet.declare(entry.channel, entry.declarations)
+        elif len(entry):
+            fleet.score(entry)
+        else:
+            fleet.look(entry.seq, entry.received_at)
+    return fleet.save()["state"]
+
+
+def test_a_gentle_stop_moves_everything_to_the_lake_and_keeps_the_state(stream: Stream) -> None:
+    told = scored(stream)
+    stream.send(*some(0))
+    stream.send(*some(1))
+    stream.restart()
+    assert [len(batch) for batch in stream.lake.stored] == [5, 5]
+    assert max(stream.snapshots.kept) == 2
+    assert told[0].seqs == [1, 2]
+    assert told[1].seqs == []
+    assert stream.send(*some(1)).duplicate == 5
+    assert stream.send(*some(2)).accepted == 5
+
+
+def test_after_a_crash_the_state_is_that_of_the_whole_sequence(stream: Stream) -> None:
+    scored(stream)
+    stream.send(*some(0))
+    stream.restart()  # a snapshot at seq 1
+    stream.send(*some(1))
+    stream.telemetry.declare([Declaration("works", "d1", low=-5.0)])
+    stream.now += 61 * SECOND  # a minute passes
+    stream.send(*some(2))
+    stream.crash()
+    stream.send(*some(3))
+    expected = replayed(stream)
+    np.testing.assert_array_equal(fleet_state(stream), expected)
+    stream.telemetry.start()
+
+
+def test_after_a_crash_duplicates_of_what_was_acknowledged_are_found(stream: Stream) -> None:
+    stream.send(*some(5))
+    stream.crash()
+    again = stream.send(*some(5), digest=b"again" + b"." * 11)
+    assert (again.accepted, again.duplicate) == (0, 5)
+    assert stream.send(*some(4)).late == 5
+
+
+def test_a_late_duplicate_is_found_in_the_lake(stream: Stream) -> None:
+    stream.send(*some(4))
+    stream.send(*some(5))
+    stream.restart()
+    stream.send(*some(6))
+    assert stream.telemetry.progress().rows_waiting == 5
+    again = stream.send(*some(4), digest=b"again" + b"." * 11)
+    assert (again.accepted, again.duplicate) == (0, 5)
+
+
+def test_what_is_in_the_lake_and_in_a_snapshot_leaves_the_inbox(stream: Stream) -> None:
+    stream.send(*some(0))
+    stream.restart()
+    stream.send(*some(1))
+    stream.restart()
+    stream.send(*some(2))  # tells the inbox what may go
+    stream.send(*some(3))
+    assert [entry.seq for entry in stream.inbox.stored] == [3, 4]
+
+
+def test_a_lake_that_fails_keeps_everything_in_the_inbox(stream: Stream) -> None:
+    stream.lake.failing = True
+    stream.send(*some(0))
+    stream.crash()
+    stream.lake.failing = True
+    stream.send(*some(1))
+    stream.restart()
+    assert [entry.seq for entry in stream.inbox.stored] == [1, 2]
+    stream.lake.failing = False
+    stream.restart()
+    assert [batch.seq for batch in stream.lake.stored] == [1, 2]
+
+
+def test_lost_snapshots_cost_no_reading(stream: Stream) -> None:
+    stream.send(*some(5))
+    stream.restart()
+    stream.send(*some(6))
+    stream.restart()
+    stream.send(*some(7))  # the first two are only in the lake now
+    stream.snapshots.kept.clear()
+    stream.crash()
+    assert stream.send(*some(5), digest=b"again" + b"." * 11).duplicate == 5
+    assert stream.send(*some(7), digest=b"other" + b"." * 11).duplicate == 5
+
+
+def test_a_detector_that_fails_does_not_stop_the_taking_in(stream: Stream) -> None:
+    told = scored(stream)
+    assert stream.telemetry.scorer is not None
+    stream.telemetry.scorer.fleet.declare = lambda keys, declarations: 1 / 0  # type: ignore[method-assign, assignment]
+    stream.send(*some(0))
+    stream.telemetry.declare([Declaration("works", "d1", low=-5.0)])
+    assert stream.send(*some(1)).accepted == 5
+    stream.restart()
+    assert told[0].seqs == [1, 3]
+
+
+def test_readings_come_from_inbox_and_lake_with_the_newest_received_of_each_moment(stream: Stream) -> None:
+    stream.send(*some(1, devices=2))
+    stream.send(*some(3, devices=2))
+    stream.restart()
+    stream.send(*some(2, devices=2))
+    stream.send(("d0", "t", NOW + 1 * SECOND, 99.0))
+    rows = stream.telemetry.readings(0, NOW, NOW + 10 * SECOND)
+    assert rows.value.tolist() == [99.0, 2.0, 3.0]
+    assert rows.ts.tolist() == [NOW + second * SECOND for second in (1, 2, 3)]
+    assert len(stream.telemetry.readings(0, NOW, NOW + 3 * SECOND)) == 2
