@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from industrial_brain.domain.access import ApiKey, Role
 from industrial_brain.domain.errors import AuthenticationError, BrainError, PermissionDeniedError
 from industrial_brain.domain.protocols import KeyStore
-from serving.problems import problem_of
+from serving.problems import problem_of, speaks_influx
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,21 @@ class Rule:
 
 _ALL = frozenset(Role)
 _OFFICE = frozenset({Role.PLANNER, Role.SCIENTIST, Role.ADMIN})
+_WRITERS = frozenset({Role.FACTORY, Role.ADMIN})
 
 #: the first rule that holds decides
 RULES = (
     Rule("/health", None),
+    Rule("/ping", None),  # what InfluxDB's clients ask before they write
+    Rule("/ready", None),
     Rule("/openapi.json", _ALL),
     Rule("/metrics", _OFFICE),
     Rule("/v1/regions", _ALL),
     Rule("/v1/clusters", _ALL),
     Rule("/v1/anomalies", _ALL),
     Rule("/v1/anomalies:stream", _ALL),
+    Rule("/v1/telemetry", _WRITERS),
+    Rule("/api/v2/write", _WRITERS),
     Rule("/v1", _OFFICE),
 )
 
@@ -126,8 +131,10 @@ def bearer_secret(scope: Scope) -> str:
     header = Headers(scope=scope).get("authorization", "")
     scheme, _, secret = header.partition(" ")
     secret = secret.strip()
-    if scheme.lower() != "bearer" or not secret or len(secret) > _LONGEST_SECRET or not secret.isascii():
-        raise AuthenticationError("The request carries no API key.", "Send the header `Authorization: Bearer KEY`.")
+    schemes = ("bearer", "token") if speaks_influx(scope["path"]) else ("bearer",)
+    if scheme.lower() not in schemes or not secret or len(secret) > _LONGEST_SECRET or not secret.isascii():
+        shown = schemes[-1].capitalize()
+        raise AuthenticationError("The request carries no API key.", f"Send the header `Authorization: {shown} KEY`.")
     return secret
 
 

@@ -31,13 +31,16 @@ from serving.routers import (
     forecasts,
     health,
     indicators,
+    influx,
     jobs,
     models,
     nowcasts,
     operations,
     overrides,
+    telemetry,
 )
 from serving.schemas import ProblemOut
+from serving.telemetry.reception import Reception
 
 _DESCRIPTION = """\
 Indicators of a city and their forecasts.
@@ -115,6 +118,8 @@ def create_app(services: Services) -> FastAPI:
                 exceptions={
                     forecasts.ADHOC_PATH: services.max_adhoc_body_bytes,
                     jobs.FORECAST_JOBS_PATH: services.max_job_body_bytes,
+                    telemetry.TELEMETRY_PATH: services.max_telemetry_body_bytes,
+                    influx.WRITE_PATH: services.max_telemetry_body_bytes,
                 },
             ),
         ],
@@ -134,8 +139,24 @@ def create_app(services: Services) -> FastAPI:
         most_of_all=services.max_jobs,
         kept=services.jobs_kept,
     )
+    app.state.reception = Reception(
+        services.telemetry, services.max_telemetry_body_bytes, services.max_telemetry_held_bytes
+    )
     problems.install(app)
-    for part in (health, operations, city, indicators, forecasts, overrides, nowcasts, models, jobs, anomalies):
+    for part in (
+        health,
+        operations,
+        city,
+        indicators,
+        forecasts,
+        overrides,
+        nowcasts,
+        models,
+        jobs,
+        anomalies,
+        telemetry,
+        influx,
+    ):
         app.include_router(part.router)
     return app
 
@@ -149,7 +170,10 @@ class _Documented(FastAPI):
             _, ours = models_json_schema(
                 [
                     (ProblemOut, "serialization"),
-                    *((shape, "validation") for shape in (*forecasts.ADHOC_SHAPES, *jobs.JOB_SHAPES)),
+                    *(
+                        (shape, "validation")
+                        for shape in (*forecasts.ADHOC_SHAPES, *jobs.JOB_SHAPES, *telemetry.TELEMETRY_SHAPES)
+                    ),
                 ],
                 ref_template="#/components/schemas/{model}",
             )

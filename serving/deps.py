@@ -56,6 +56,8 @@ class Services:
         max_jobs_per_key, max_jobs: unfinished ones at once.
         max_job_body_bytes: longest body of a forecast job.
         telemetry: takes readings, and answers for them; it starts and stops with the server.
+        max_telemetry_body_bytes: longest body of readings, as it is sent and as it is when it is opened.
+        max_telemetry_held_bytes: bytes of such bodies that may be under way at once; more are told to come later.
     """
 
     catalogue: Catalogue
@@ -87,6 +89,8 @@ class Services:
     max_jobs_per_key: int = 4
     max_jobs: int = 64
     max_job_body_bytes: int = 128 * 1_048_576
+    max_telemetry_body_bytes: int = 32 * 1_048_576
+    max_telemetry_held_bytes: int = 256 * 1_048_576
 
 
 # Dependencies are async so that they run where they are called: a thread for two attribute reads would be waste.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,14 +21,17 @@ from industrial_brain.domain.errors import (
     HorizonError,
     InputError,
     LevelError,
+    MalformedError,
     NotInitialisedError,
     PageTokenError,
     PathsError,
     StateError,
+    TooLargeError,
     TooManyError,
     UnavailableError,
     UnknownIdError,
 )
+from industrial_brain.domain.telemetry import BackPressureError
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:industrial-brain:problem:"
@@ -38,6 +42,8 @@ Place = Literal["body", "query", "path", "header"]
 STATUSES: Mapping[type[BrainError], int] = {
     InputError: 422,
     UnknownIdError: 404,
+    MalformedError: 400,
+    TooLargeError: 413,
     AccessError: 403,
     AuthenticationError: 401,
     StateError: 409,
@@ -103,6 +109,8 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """The problem document for the request in `scope`. `detail` and `next_step` are one sentence each."""
+    if speaks_influx(scope["path"]):
+        return influx_problem(status, f"{detail} {next_step}".strip(), headers)
     content = {
         "type": TYPE_PREFIX + slug,
         "title": slug.replace("-", " ").capitalize(),
@@ -116,13 +124,42 @@ def problem(
     return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
+#: how InfluxDB v2 calls what these statuses mean
+_INFLUX_CODES = {
+    400: "invalid",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not found",
+    405: "method not allowed",
+    413: "request too large",
+    415: "invalid",
+    422: "unprocessable entity",
+    429: "too many requests",
+    503: "unavailable",
+}
+
+
+def speaks_influx(path: str) -> bool:
+    """Whether the address is one of InfluxDB's, whose clients read errors in its own shape."""
+    return path.startswith("/api/v2/")
+
+
+def influx_problem(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """A refusal as InfluxDB v2 writes it."""
+    content = {"code": _INFLUX_CODES.get(status, "internal error"), "message": message}
+    return JSONResponse(content, status_code=status, headers=headers)
+
+
 def problem_of(scope: Scope, error: BrainError) -> JSONResponse:
     """The problem document for a domain error, by `STATUSES`."""
     status = next(STATUSES[cls] for cls in type(error).__mro__ if cls in STATUSES)
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="industrial-brain"'
-    if status in (429, 503):
+    if isinstance(error, BackPressureError):
+        status = 503 if error.full else status
+        headers["Retry-After"] = str(max(1, math.ceil(error.seconds)))
+    elif status in (429, 503):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
     return problem(scope, status, error.slug, error.message, error.next_step, _faults_of(error), headers)
 

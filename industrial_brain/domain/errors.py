@@ -8,6 +8,8 @@
     |   |-- PathsError            so many sample paths can't be answered
     |   |-- FileFormatError       a file can't be read as what it claims to be
     |   |-- ProfileError          a city profile contradicts itself
+    |   |-- MalformedError        the bytes are not what they are announced to be; nothing was taken of them
+    |   |-- TooLargeError         more at once than a request may bring: split it
     |   `-- PageTokenError        a page token was not issued by this service
     |-- AccessError
     |   |-- AuthenticationError   no key, or one that is unknown or revoked
@@ -78,6 +80,14 @@ class FileFormatError(InputError):
 
 class ProfileError(InputError):
     slug = "invalid-profile"
+
+
+class MalformedError(InputError):
+    slug = "malformed-body"
+
+
+class TooLargeError(InputError):
+    slug = "body-too-large"
 
 
 class PageTokenError(InputError):

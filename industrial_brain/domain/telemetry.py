@@ -107,7 +107,8 @@ class Submission:
         unit: UCUM; the empty text where the sender named none.
         quality: uint8, see `Quality`.
         index: int64, position of each row in the request: several rows may come from one item.
-        errors: items that could not be decoded, and so have no row.
+        errors: items that could not be decoded, and so have no row: the first `MOST_ERRORS` of them.
+        unnamed: how many more could not be decoded. Whoever decoded them adds them to the receipt's `rejected`.
         digest: 16 bytes that tell this body from any other, for recognising a request that is sent again. Where the sender
             left the times to us, the moment of receiving belongs to what is digested: the same body later is new readings.
     """
@@ -122,6 +123,7 @@ class Submission:
     index: Micros
     digest: bytes
     errors: tuple[ItemError, ...] = ()
+    unnamed: int = 0
 
     def __len__(self) -> int:
         return len(self.ts)

@@ -154,6 +154,8 @@ class SmallCity:
             episodes=self.episodes,
             telemetry=self.telemetry,
             max_job_body_bytes=int(chosen.get("max_job_body_bytes", 100_000)),
+            max_telemetry_body_bytes=int(chosen.get("max_telemetry_body_bytes", 1_000_000)),
+            max_telemetry_held_bytes=int(chosen.get("max_telemetry_held_bytes", 8_000_000)),
             monotonic=lambda: self.seconds,
             poll_seconds=chosen["poll_seconds"],
             max_body_bytes=int(chosen.get("max_body_bytes", 10_000)),

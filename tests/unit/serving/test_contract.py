@@ -53,6 +53,8 @@ OPERATIONS = [
     ("GET", "/v1/anomalies:stream"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
+    ("POST", "/v1/telemetry"),
+    ("POST", "/api/v2/write"),
 ]
 
 
