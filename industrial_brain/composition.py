@@ -43,7 +43,10 @@ if TYPE_CHECKING:
     from models.nowcast.answer import Known
     from models.nowcast.bundle import NowcastBundle
     from models.nowcast.fitted import FittedNowcast
+    from streaming.channels import ChannelIndex
+    from streaming.declarations import Declarations
     from streaming.runtime import Telemetry
+    from streaming.scorer import Scorer
     from training.executors import Executor, Mapper, Workers
     from training.gates import Verdict
     from training.nowcast_pipeline import NowcastReport
@@ -55,6 +58,10 @@ FORECASTING = "ib-forecasting"
 
 #: the registered model of its task `nowcast`
 NOWCAST = "ib-forecasting-nowcast"
+
+
+#: whose ingest sequence the telemetry is
+_SHARD = "shard-0"
 
 
 class Task(StrEnum):
@@ -147,19 +154,32 @@ class Brain:
         from streaming.assessing import Limits
         from streaming.runtime import Sizes, Stores, Telemetry
 
-        settings, day, shard = self.settings, 86_400_000_000, "shard-0"
+        settings, day = self.settings, 86_400_000_000
         stores = Stores(
             SqlInbox(open_database(settings.telemetry_database)),
-            DeltaLake(settings.lake / shard, shard),
-            FolderSnapshots(settings.snapshots / shard),
+            DeltaLake(settings.lake / _SHARD, _SHARD),
+            FolderSnapshots(settings.snapshots / _SHARD),
         )
         return Telemetry(
             stores,
             lambda: to_microseconds(self.clock()),
+            scorer=self._scorer,
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
             sizes=Sizes(most_channels=settings.telemetry_channels),
             free=lambda: (shutil.disk_usage(settings.home.resolve()).free, settings.free_megabytes * 1_000_000),
         )
+
+    def _scorer(self, index: ChannelIndex, declarations: Declarations) -> Scorer:
+        """The live state of a shard, new."""
+        from models.anomaly.decisions import LiveDecider
+        from models.anomaly.episodes import Merger
+        from models.anomaly.fleet import LiveFleet
+        from streaming.episodes import EpisodeJudge
+        from streaming.scorer import Scorer
+        from streaming.watch import Watch
+
+        judge = EpisodeJudge(_SHARD, self.episodes, Merger(_SHARD, index, declarations))
+        return Scorer({"watch": Watch(LiveFleet(), LiveDecider())}, judge, declarations)
 
     @cached_property
     def registry(self) -> Registry:
