@@ -23,6 +23,7 @@ class Door:
     Attributes:
         before_answer: called when a request is kept and not answered yet; True: it never will be.
         refusals: statuses to answer with first.
+        pages: what GET answers, by path and query.
     """
 
     readings: dict[tuple[str, str, str, float], float] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class Door:
     duplicates: int = 0
     before_answer: Callable[[], bool] = lambda: False
     refusals: list[int] = field(default_factory=list)
+    pages: dict[str, object] = field(default_factory=dict)
     url: str = ""
 
     def take(self, site: str, rows: list[dict[str, Any]]) -> dict[str, object]:
@@ -62,7 +64,11 @@ def opened(door: Door) -> Iterator[Door]:
             if not door.before_answer():
                 self._answer(200, told)
 
-        def _answer(self, status: int, body: dict[str, object]) -> None:
+        def do_GET(self) -> None:
+            page = door.pages.get(self.path)
+            self._answer(404 if page is None else 200, page or {"detail": "There is nothing at this address."})
+
+        def _answer(self, status: int, body: object) -> None:
             content = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pyarrow.csv
 import pyarrow.parquet
@@ -15,7 +16,8 @@ from industrial_brain.cli.app import app
 from industrial_brain.cli.feeding import Format, Pace, Tally, feed
 from industrial_brain.domain.errors import BrainError, InputError
 from industrial_brain.domain.protocols import no_progress
-from industrial_brain.simulation.labels import read_truth
+from industrial_brain.simulation.faults import Kind
+from industrial_brain.simulation.labels import Label, Truth, read_truth, write_truth, written
 from industrial_brain.simulation.plant import Plant
 from serving.sending import TelemetryServer
 from tests.fakes.door import Door, opened
@@ -163,3 +165,33 @@ def test_a_file_says_of_every_reading_that_it_is_simulated(tmp_path: Path, suffi
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(words: tuple[str, ...]) -> None:
     assert isinstance(simulate("--minutes", "60", *words).exception, InputError)
+
+
+def test_what_a_server_has_found_is_held_against_the_labels(door: Door, tmp_path: Path) -> None:
+    start, minute = NOW, MINUTE
+    label = Label(
+        "a", Kind.LEAK, "sim-G001", "sim-line", frozenset({"sim-line"}), ("flow",), start, start + 60 * minute
+    )
+    truth = Truth(1, ("sim-G001",), start - 100 * minute, start + 200 * minute, 60.0, 10, 30, (label,))
+    write_truth(tmp_path / "labels.json", truth)
+
+    def page(device: str | None, at: int, token: str | None) -> dict[str, object]:
+        moment = written(start + at * minute)
+        one = {
+            "site": "sim-G001",
+            "device": device,
+            "start": moment,
+            "end": None,
+            "last_point": moment,
+            "cause": "level",
+        }
+        return {"items": [one], "next_page_token": token}
+
+    path = "/v1/anomalies?" + urlencode({"site": "sim-G001", "start": written(truth.start), "page_size": 500})
+    door.pages = {path: page("sim-line", 6, "more"), path + "&page_token=more": page(None, -50, None)}
+    done = CliRunner().invoke(
+        app, ["simulate", "score", str(tmp_path / "labels.json"), "--server", door.url, "--key", "k"]
+    )
+    assert done.exit_code == 0, done.output
+    assert ["leak", "1", "1", "6.0", "level"] in [line.split() for line in done.output.splitlines()]
+    assert "1 of 1 found (recall 100%); 1 of 2 episodes belong to one (precision 50%)" in " ".join(done.output.split())
