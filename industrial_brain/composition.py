@@ -165,7 +165,11 @@ class Brain:
             lambda: to_microseconds(self.clock()),
             scorer=self._scorer,
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
-            sizes=Sizes(most_channels=settings.telemetry_channels),
+            sizes=Sizes(
+                most_channels=settings.telemetry_channels,
+                drain_seconds=settings.telemetry_lake_seconds,
+                snapshot_seconds=settings.telemetry_snapshot_seconds,
+            ),
             free=lambda: (shutil.disk_usage(settings.home.resolve()).free, settings.free_megabytes * 1_000_000),
         )
 
@@ -179,7 +183,7 @@ class Brain:
         from streaming.watch import Watch
 
         judge = EpisodeJudge(_SHARD, self.episodes, Merger(_SHARD, index, declarations))
-        return Scorer({"watch": Watch(LiveFleet(), LiveDecider())}, judge, declarations)
+        return Scorer({"watch": Watch(LiveFleet(self.settings.telemetry_channels), LiveDecider())}, judge, declarations)
 
     @cached_property
     def registry(self) -> Registry:

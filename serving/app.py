@@ -37,6 +37,7 @@ from serving.routers import (
     nowcasts,
     operations,
     overrides,
+    readings,
     telemetry,
 )
 from serving.schemas import ProblemOut
@@ -156,6 +157,7 @@ def create_app(services: Services) -> FastAPI:
         anomalies,
         telemetry,
         influx,
+        readings,
     ):
         app.include_router(part.router)
     return app
