@@ -17,7 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from industrial_brain.domain.anomalies import EpisodeStore
+from industrial_brain.domain.anomalies import WHOLE_SITE, Episode, EpisodeStore, Label
+from industrial_brain.domain.equipment import EquipmentStore, Labels, Span, machine_name
 from industrial_brain.domain.errors import InputError, NoModelError, StateError, UnknownIdError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, ModelVersion
@@ -43,10 +44,8 @@ if TYPE_CHECKING:
     from models.nowcast.answer import Known
     from models.nowcast.bundle import NowcastBundle
     from models.nowcast.fitted import FittedNowcast
-    from streaming.channels import ChannelIndex
-    from streaming.declarations import Declarations
     from streaming.runtime import Telemetry
-    from streaming.scorer import Scorer
+    from training.anomaly_pipeline import AnomalyReport
     from training.executors import Executor, Mapper, Workers
     from training.gates import Verdict
     from training.nowcast_pipeline import NowcastReport
@@ -59,16 +58,19 @@ FORECASTING = "ib-forecasting"
 #: the registered model of its task `nowcast`
 NOWCAST = "ib-forecasting-nowcast"
 
+#: the registered model of equipment's detectors
+ANOMALY = "ib-anomaly"
 
-#: whose ingest sequence the telemetry is
-_SHARD = "shard-0"
+#: what a shard is called where there is one
+SHARD = "shard-0"
 
 
 class Task(StrEnum):
-    """What `brain train forecasting` trains; each task has versions of its own."""
+    """What is trained; each task has versions of its own."""
 
     SERIES = "series"
     NOWCAST = "nowcast"
+    ANOMALY = "anomaly"
 
 
 #: what MLflow reads from the environment, at its import: no reports to its makers, no bars beside ours, and a server that is
@@ -154,36 +156,19 @@ class Brain:
         from streaming.assessing import Limits
         from streaming.runtime import Sizes, Stores, Telemetry
 
-        settings, day = self.settings, 86_400_000_000
+        settings, day, shard = self.settings, 86_400_000_000, SHARD
         stores = Stores(
             SqlInbox(open_database(settings.telemetry_database)),
-            DeltaLake(settings.lake / _SHARD, _SHARD),
-            FolderSnapshots(settings.snapshots / _SHARD),
+            DeltaLake(settings.lake / shard, shard),
+            FolderSnapshots(settings.snapshots / shard),
         )
         return Telemetry(
             stores,
             lambda: to_microseconds(self.clock()),
-            scorer=self._scorer,
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
-            sizes=Sizes(
-                most_channels=settings.telemetry_channels,
-                drain_seconds=settings.telemetry_lake_seconds,
-                snapshot_seconds=settings.telemetry_snapshot_seconds,
-            ),
+            sizes=Sizes(most_channels=settings.telemetry_channels),
             free=lambda: (shutil.disk_usage(settings.home.resolve()).free, settings.free_megabytes * 1_000_000),
         )
-
-    def _scorer(self, index: ChannelIndex, declarations: Declarations) -> Scorer:
-        """The live state of a shard, new."""
-        from models.anomaly.decisions import LiveDecider
-        from models.anomaly.episodes import Merger
-        from models.anomaly.fleet import LiveFleet
-        from streaming.episodes import EpisodeJudge
-        from streaming.scorer import Scorer
-        from streaming.watch import Watch
-
-        judge = EpisodeJudge(_SHARD, self.episodes, Merger(_SHARD, index, declarations))
-        return Scorer({"watch": Watch(LiveFleet(self.settings.telemetry_channels), LiveDecider())}, judge, declarations)
 
     @cached_property
     def registry(self) -> Registry:
@@ -197,15 +182,43 @@ class Brain:
 
     def versions_of(self, task: Task) -> Registry:
         """The registry of a task."""
+        if task is Task.ANOMALY:
+            return self.anomaly_registry
         return self.nowcast_registry if task is Task.NOWCAST else self.registry
 
-    def _registry_of(self, model: str, requirements: Sequence[str]) -> Registry:
+    @cached_property
+    def anomaly_registry(self) -> Registry:
+        """Versions of equipment's detectors."""
+        columns = (
+            ("device", "string"),
+            ("equipment", "string"),
+            ("ts", "long"),
+            ("metric", "string"),
+            ("value", "double"),
+        )
+        return self._registry_of(ANOMALY, ("scipy",), columns)
+
+    @cached_property
+    def equipment(self) -> EquipmentStore:
+        """Machines and their history, read beside a running server."""
+        from industrial_brain.storage.database import open_database
+        from industrial_brain.storage.equipment import SqlEquipmentStore
+        from industrial_brain.storage.lake import DeltaLake
+
+        settings = self.settings
+        return SqlEquipmentStore(open_database(settings.telemetry_database), DeltaLake(settings.lake / SHARD, SHARD))
+
+    def _registry_of(
+        self, model: str, requirements: Sequence[str], inputs: tuple[tuple[str, str], ...] | None = None
+    ) -> Registry:
         for name, value in _MLFLOW_MANNERS.items():
             os.environ.setdefault(name, value)
         from industrial_brain.storage.registry import LoggedCode, MlflowRegistry
 
         code = LoggedCode(_PACKAGES, "serving/pyfunc_model.py", _LOGGED)
         code = replace(code, requirements=(*code.requirements, *requirements))
+        if inputs is not None:
+            code = replace(code, inputs=inputs, params=())
         return MlflowRegistry(self.settings.mlflow, self.settings.artifacts, model, code, self.settings.downloads)
 
     def require_database(self) -> None:
@@ -309,6 +322,41 @@ class Brain:
             promote=promote,
             progress=progress,
         )
+
+    def train_anomalies(
+        self,
+        executor: Mapper,
+        *,
+        equipment: str | None = None,
+        as_of: dt.datetime | None = None,
+        seed: int = 0,
+        promote: bool = True,
+        progress: Progress = no_progress,
+    ) -> AnomalyReport:
+        """Train a version of one class' detectors, or of all, on readings up to `as_of` (now, without one)."""
+        from training.anomaly_pipeline import train_anomalies
+        from training.pipeline import Provenance
+        from training.provenance import code_fingerprint, git_sha, lock_hash
+
+        return train_anomalies(
+            store=self.equipment,
+            labels=labels_of(self.episodes.labelled()),
+            equipment=equipment,
+            vintage=self._passed(as_of),
+            provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
+            executor=executor,
+            registry=self.anomaly_registry,
+            promote=promote,
+            progress=progress,
+        )
+
+    def has_anomaly_news(self, champion: ModelVersion, equipment: str | None = None) -> bool:
+        """Whether training detectors now would see other readings or labels, or run other code, than this version."""
+        from training.anomaly_pipeline import anomaly_fingerprint, gather
+        from training.provenance import code_fingerprint
+
+        rows = gather(self.equipment, labels_of(self.episodes.labelled()), equipment, self.clock())
+        return anomaly_fingerprint(rows, code_fingerprint()) != champion.tags.get("data")
 
     def has_nowcast_news(self, champion: ModelVersion) -> bool:
         """Whether training nowcasts now would see other data or declarations, or run other code, than this version."""
@@ -433,6 +481,14 @@ class Brain:
 
     def judge(self, version: int, task: Task = Task.SERIES) -> Verdict:
         """What the gate says of a version beside today's champion."""
+        if task is Task.ANOMALY:
+            from models.anomaly.equipment.bundle import AnomalyBundle
+            from training.anomaly_gate import judge_anomalies
+            from training.anomaly_pipeline import readable_anomalies
+
+            registry = self.anomaly_registry
+            detectors = AnomalyBundle.read(registry.load(version))
+            return judge_anomalies(detectors, readable_anomalies(registry, registry.current()))
         if task is Task.NOWCAST:
             from models.nowcast.bundle import NowcastBundle
             from training.nowcast_gate import judge_nowcasts
@@ -504,6 +560,15 @@ class Brain:
         from models.forecasting.bundle import ForecastBundle
 
         return ForecastBundle.read(self.registry.load(version))
+
+
+def labels_of(episodes: Sequence[Episode]) -> Labels:
+    """What operators said of episodes, as training reads it. Those of a whole site say nothing of its machines."""
+    spans: dict[Label, list[Span]] = {label: [] for label in Label}
+    for one in episodes:
+        if one.label is not None and one.device != WHOLE_SITE:
+            spans[one.label].append(Span(machine_name(one.site, one.device), one.start, one.end))
+    return Labels(tuple(spans[Label.TRUE]), tuple(spans[Label.MAINTENANCE]), tuple(spans[Label.FALSE]))
 
 
 def shipped_profiles() -> Sequence[Path]:

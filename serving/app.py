@@ -37,7 +37,6 @@ from serving.routers import (
     nowcasts,
     operations,
     overrides,
-    readings,
     telemetry,
 )
 from serving.schemas import ProblemOut
@@ -157,7 +156,6 @@ def create_app(services: Services) -> FastAPI:
         anomalies,
         telemetry,
         influx,
-        readings,
     ):
         app.include_router(part.router)
     return app

@@ -23,9 +23,18 @@ class _Bundle(Protocol):
     ) -> list[Forecast | Failed]: ...
 
 
-def _read(folder: Path) -> _Bundle:
+class _Detectors(Protocol):
+    def score_frame(self, frame: pd.DataFrame) -> pd.DataFrame: ...
+
+
+def _read(folder: Path) -> _Bundle | _Detectors:
     """The bundle of whatever area the folder holds; what the other areas import is not needed for it."""
-    if json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("area") == "nowcast":
+    area = json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("area")
+    if area == "anomaly":
+        from models.anomaly.equipment.frames import FrameScorer
+
+        return FrameScorer.read(folder)
+    if area == "nowcast":
         from models.nowcast.bundle import NowcastBundle
 
         return NowcastBundle.read(folder)
@@ -35,12 +44,14 @@ def _read(folder: Path) -> _Bundle:
 
 
 class BundleModel(PythonModel):
-    """Rows of (series, horizon) in, one row a series and step out.
+    """Of forecasts: rows of (series, horizon) in, one row a series and step out.
 
     Input columns: `series` (text), and `horizon` (whole number), which says how far each row's series is forecast.
     Parameter `levels`: central intervals in percent. Output columns: `series`, `step` (1 is the first period ahead), `start`
     (of the first period forecast), `mean`, one `qP` a quantile, `method`, `fallback`, `failure`; a series without a forecast
     has one row, with its failure.
+
+    Of equipment's detectors: readings in, one row a device, moment and sensor out; see `FrameScorer`.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -50,6 +61,8 @@ class BundleModel(PythonModel):
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Raises our HorizonError or LevelError, which MLflow's server reports as a bad request."""
+        if not hasattr(self._bundle, "forecast"):
+            return self._bundle.score_frame(model_input)
         levels = list((params or {}).get("levels", (80.0, 95.0)))
         rows: list[dict[str, object]] = []
         for series, horizon in zip(model_input["series"], model_input["horizon"], strict=True):

@@ -26,6 +26,7 @@ class ScoringThread:
     """Takes entries in order; every so often keeps a snapshot.
 
     Args:
+        scorer: None where nothing is scored: the newest readings have snapshots all the same.
         every: seconds between snapshots.
         kept: told the seq of a snapshot that is on the disk.
         at: seq of the snapshot that was loaded.
@@ -34,7 +35,7 @@ class ScoringThread:
     def __init__(
         self,
         backlog: Backlog,
-        scorer: Scorer,
+        scorer: Scorer | None,
         snapshots: Snapshots,
         writer: Writer,
         clock: Callable[[], int],
@@ -62,7 +63,8 @@ class ScoringThread:
             entries = self._backlog.wait("scorer", 0.5)
             for entry in entries:
                 try:
-                    self._scorer.take(entry, lambda: not self._stopping.is_set())
+                    if self._scorer is not None:
+                        self._scorer.take(entry, lambda: not self._stopping.is_set())
                 except Exception as error:  # a defect in a detector must not stop the taking in of readings
                     log.exception("scoring_failed", seq=entry.seq, error=str(error))
                 self._seq = entry.seq
@@ -86,10 +88,10 @@ class ScoringThread:
         self._next = self._clock() + self._every
 
 
-def snapshot_arrays(newest: Newest, scorer: Scorer) -> Arrays:
+def snapshot_arrays(newest: Newest, scorer: Scorer | None) -> Arrays:
     """What a snapshot holds."""
     arrays: Arrays = {"newest.ts": newest.ts, "newest.value": newest.value, "newest.quality": newest.quality}
-    return arrays | scorer.save()
+    return arrays if scorer is None else arrays | scorer.save()
 
 
 class DrainingThread:

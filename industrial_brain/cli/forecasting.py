@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from industrial_brain.cli import equipment
 from industrial_brain.cli.adhoc import FittedFile, fitted_file, write_forecasts, write_paths
 from industrial_brain.cli.chart import draw_forecast
 from industrial_brain.cli.nowcast import print_report, train
@@ -61,6 +62,7 @@ def add_to(app: typer.Typer) -> None:
     train = typer.Typer(help="Train a new version.", no_args_is_help=True)
     train.callback()(_train_group)
     train.command("forecasting")(train_forecasting)
+    equipment.add_to(train)
     app.add_typer(train, name="train")
     app.command()(forecast)
 
@@ -94,6 +96,8 @@ def train_forecasting(
 
     Example: `brain train forecasting --task nowcast`
     """
+    if task is Task.ANOMALY:
+        raise InputError("Detectors are no forecasts.", "Train them with `brain train anomaly`.")
     wired = brain()
     vintage = moment(as_of) if as_of else None
     if as_of == f"{now():%Y-%m-%d}":

@@ -16,7 +16,9 @@ from industrial_brain.domain.forecasts import ModelVersion
 if TYPE_CHECKING:
     from models.forecasting.bundle import ForecastBundle
 
-TaskOption = Annotated[Task, typer.Option(help="Whose versions: of all series, or of the nowcasts.")]
+TaskOption = Annotated[
+    Task, typer.Option(help="Whose versions: of all series, of the nowcasts, or of detectors (`anomaly`).")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,10 +36,13 @@ def models(
     history = wired.versions_of(task).history()
     if version is None:
         if not history:
-            err.print(f"No version yet. Run `brain train forecasting{_flag(task)}`.")
+            err.print(f"No version yet. Run `{_training(task)}`.")
             return
         if task is Task.NOWCAST:
             out.print(_nowcast_versions(history))
+            return
+        if task is Task.ANOMALY:
+            out.print(_anomaly_versions(history))
             return
         # real and simulated data apart: a figure over both would be about neither
         kinds = [("real", "data.real"), ("simulated", "data.simulated")]
@@ -107,7 +112,7 @@ def promote(
         out.print(f"Version {version} is champion already.")
         return
     if found.status == "withdrawn":
-        raise StateError(f"Version {version} was rolled back.", "Train a new one with `brain train forecasting`.")
+        raise StateError(f"Version {version} was rolled back.", f"Train a new one with `{_training(task)}`.")
     before = registry.current()
     verdict = wired.judge(version, task)
     for check in verdict.checks:
@@ -135,8 +140,25 @@ def _nowcast_versions(history: Sequence[ModelVersion]) -> Table:
     return listing
 
 
+def _anomaly_versions(history: Sequence[ModelVersion]) -> Table:
+    """What the detectors did on rows that were held out."""
+    listing = table(
+        "version#", "standing", "vintage", "trained", "machines#", "false alarms#", "simulated faults found#"
+    )
+    for one in history:
+        figures = [f"{one.metrics[name]:{form}}" if name in one.metrics else "-" for name, form in _ANOMALY_FIGURES]
+        listing.add_row(str(one.version), standing(one), written(one.vintage), written(one.created_at), *figures)
+    return listing
+
+
+_ANOMALY_FIGURES = (("machines", ",.0f"), ("false_alarms", ".1%"), ("found", ".0%"))
+
 _NOWCAST_FIGURES = (("targets", ",.0f"), ("rmse_ratio", ".3f"))
 
 
 def _flag(task: Task) -> str:
     return f" --task {task}" if task is not Task.SERIES else ""
+
+
+def _training(task: Task) -> str:
+    return "brain train anomaly" if task is Task.ANOMALY else f"brain train forecasting{_flag(task)}"

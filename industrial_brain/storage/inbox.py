@@ -67,7 +67,7 @@ class SqlInbox:
             with reading(self._engine) as connection:
                 this = sa.select(names.c.body).where(names.c.shard == self._number, names.c.block == block)
                 body = connection.execute(this).scalar_one()
-            yield _read_names(body)
+            yield read_names(body)
 
     def entries(self, after: int) -> Iterator[Entry]:
         last = self.last_seq()
@@ -75,22 +75,13 @@ class SqlInbox:
             until = min(after + _READ_AT_ONCE, last)
             found: list[Entry] = []
             with reading(self._engine) as connection:
-                for table, read in ((batch, _read_batch), (event, _read_event)):
+                for table, read in ((batch, read_batch), (event, read_event)):
                     rows = sa.select(table).where(
                         table.c.shard == self._number, table.c.seq > after, table.c.seq <= until
                     )
                     found += [read(row) for row in connection.execute(rows)]
             yield from sorted(found, key=lambda entry: entry.seq)
             after = until
-
-    def declared(self, until: int) -> Iterator[Declared]:
-        said = sa.select(event).where(event.c.shard == self._number, event.c.seq <= until, event.c.body.is_not(None))
-        with reading(self._engine) as connection:
-            rows = connection.execute(said.order_by(event.c.seq)).all()
-        for row in rows:
-            entry = _read_event(row)
-            if isinstance(entry, Declared):
-                yield entry
 
     def known(self, digests: Sequence[bytes], since: int) -> set[bytes]:
         these = sa.select(request.c.digest).where(
@@ -186,7 +177,8 @@ def _batch_body(entry: Batch) -> bytes:
     )
 
 
-def _read_batch(row: Any) -> Batch:
+def read_batch(row: Any) -> Batch:
+    """A batch from its row."""
     columns = _columns(row.body)
     late = _numbers(columns["late"]).view(np.bool_)
     channel, ts, value, quality = (_numbers(columns[name]) for name in ("channel", "ts", "value", "quality"))
@@ -197,13 +189,16 @@ def _event_body(entry: Entry) -> bytes | None:
     if isinstance(entry, Batch):
         return None
     said = [dataclasses.asdict(declaration) for declaration in entry.declarations]
-    return json.dumps(said).encode()
+    return json.dumps({"channel": entry.channel, "declarations": said}).encode()
 
 
-def _read_event(row: Any) -> Entry:
+def read_event(row: Any) -> Entry:
+    """A minute that passed, or what operators declared, from its row."""
     if row.body is None:
         return Batch.tick(row.seq, row.received_at)
-    return Declared(row.seq, row.received_at, tuple(Declaration(**one) for one in json.loads(row.body)))
+    said = json.loads(row.body)
+    declarations = tuple(Declaration(**one) for one in said["declarations"])
+    return Declared(row.seq, row.received_at, tuple(said["channel"]), declarations)
 
 
 def _names_body(block: Names) -> bytes:
@@ -217,7 +212,8 @@ def _names_body(block: Names) -> bytes:
     return _stream({"channel": pa.array(block.channel), "device": device, **coded})
 
 
-def _read_names(body: bytes) -> Names:
+def read_names(body: bytes) -> Names:
+    """A block of names from its Arrow stream."""
     columns = _columns(body)
     device = columns["device"]
     _, offsets, data = device.buffers()

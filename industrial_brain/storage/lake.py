@@ -87,6 +87,16 @@ class DeltaLake:
             self._refresh()
             self._sync()
 
+    def look(self) -> bool:
+        """Open to read alone, beside whoever writes; whether there is a table yet. Looks again at every call."""
+        with _translated(self._folder):
+            if self._table is None:
+                if not DeltaTable.is_deltatable(str(self._folder)):
+                    return False
+                self._table = DeltaTable(self._folder)
+            self._refresh()
+        return True
+
     def stored_until(self) -> int:
         return self._opened.transaction_version(self._app) or 0
 

@@ -56,12 +56,15 @@ class LoggedCode:
         wrapper: file with the pyfunc model.
         packages: files and folders that it imports, each with the packages around it.
         requirements: distributions that it needs beside, at the versions that trained it.
+        inputs: columns that it is asked with, and their types; params: numbers that go with them, by default.
     """
 
     root: Path
     wrapper: str
     packages: tuple[str, ...]
     requirements: tuple[str, ...] = ("mlflow", "numpy", "pandas", "numba")
+    inputs: tuple[tuple[str, str], ...] = (("series", "string"), ("horizon", "long"))
+    params: tuple[tuple[str, tuple[float, ...]], ...] = (("levels", (80.0, 95.0)),)
 
     def copied_to(self, folder: Path) -> list[Path]:
         """Copy the packages, and nothing else, into a folder; the top-level packages there."""
@@ -247,10 +250,7 @@ class MlflowRegistry:
                     artifacts={"bundle": str(artifact)},
                     code_paths=[str(folder) for folder in packages],
                     pip_requirements=[f"{name}=={installed_version(name)}" for name in self._code.requirements],
-                    signature=ModelSignature(
-                        inputs=Schema([ColSpec(DataType.string, "series"), ColSpec(DataType.long, "horizon")]),
-                        params=ParamSchema([ParamSpec("levels", DataType.double, [80.0, 95.0], shape=(-1,))]),
-                    ),
+                    signature=_signature(self._code),
                 )
             self._client.log_artifacts(run_id, str(Path(scratch) / "model"), "model")
 
@@ -293,6 +293,12 @@ class MlflowRegistry:
                 f"The model registry at {_without_password(self._uri)} did not answer ({type(error).__name__}).",
                 "Check BRAIN_MLFLOW_URI with `brain doctor`.",
             ) from error
+
+
+def _signature(code: LoggedCode) -> ModelSignature:
+    inputs = Schema([ColSpec(DataType[kind], name) for name, kind in code.inputs])
+    params = [ParamSpec(name, DataType.double, list(values), shape=(-1,)) for name, values in code.params]
+    return ModelSignature(inputs=inputs, params=ParamSchema(params)) if params else ModelSignature(inputs=inputs)
 
 
 def _is_missing(error: MlflowException) -> bool:

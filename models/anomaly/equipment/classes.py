@@ -127,7 +127,12 @@ class EquipmentClass:
         )
 
 
-def common_detector(machines: Mapping[str, Sequence[Floats]], seed: int) -> EquipmentDetector:
-    """Fitted on all machines together; of long histories, the newest rows. Raises InputError for too few rows."""
+def common_runs(machines: Mapping[str, Sequence[Floats]]) -> list[Floats]:
+    """What the common detector learns from: of each machine, the newest rows of its last run."""
     most = max(_MOST_COMMON // max(len(machines), 1), FEWEST_ROWS)
-    return EquipmentDetector.fit([run[-most:] for runs in machines.values() for run in runs[-1:]], seed)
+    return [run[-most:] for runs in machines.values() for run in runs[-1:]]
+
+
+def common_detector(machines: Mapping[str, Sequence[Floats]], seed: int) -> EquipmentDetector:
+    """Fitted on all machines together. Raises InputError for too few rows."""
+    return EquipmentDetector.fit(common_runs(machines), seed)

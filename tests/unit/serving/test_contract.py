@@ -51,8 +51,6 @@ OPERATIONS = [
     ("POST", "/v1/anomalies/{id}:ack"),
     ("POST", "/v1/anomalies/{id}:label"),
     ("GET", "/v1/anomalies:stream"),
-    ("GET", "/v1/devices/{id}/readings"),
-    ("GET", "/v1/devices/{id}/latest"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
     ("POST", "/v1/telemetry"),

@@ -1,1 +1,0 @@
-"""Training models of risk: scores, the search on Ray, the gate, and the run."""
