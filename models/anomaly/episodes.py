@@ -140,7 +140,10 @@ class Merger:
         if not len(channel):
             return np.zeros(0, np.int64)
         self._grow(int(channel.max()))
-        return np.flatnonzero(one.alarm | (self._watchers[channel] > 0))
+        watched = self._watchers[channel] > 0
+        if one.alarm.any():  # what follows an alarm counts in the same batch, too
+            watched |= np.isin(channel, channel[one.alarm])
+        return np.flatnonzero(watched)
 
     def _read(self, seq: int, at: int, one: Decided, rows: list[int]) -> None:
         """Readings that are alarms, or of channels of open episodes, in order."""
@@ -163,7 +166,7 @@ class Merger:
                 if course is None:
                     course = self._begin(seq, at, site, device, kind, ts, one, row)
                 self._point(course, seq, at, one, row)
-            for other in there.values():
+            for other in list(there.values()):
                 if (
                     other.episode.kind is not Kind.SILENT
                     and channel in other.sensors
@@ -171,6 +174,8 @@ class Merger:
                 ):
                     other.episode = replace(other.episode, calm=other.episode.calm + 1, last_seq=seq)
                     self._changed[other.episode.id] = other
+                    if other.episode.calm >= self._calm and ts >= other.episode.end + self._quiet:
+                        self._end(seq, other)  # by event time: a day of the past may arrive within a second
 
     def _point(self, course: _Course, seq: int, at: int, one: Decided, row: int) -> None:
         """One more row of an episode: of its course, its peak, its sensors."""

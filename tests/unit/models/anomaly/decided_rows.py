@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 
@@ -41,3 +43,15 @@ def decided(
     )
     share = None if shares is None else np.array(shares, np.float32)
     return Decided(scored, (p <= level) & (cause != Cause.NONE), level, "fleet 1", share)
+
+
+def concatenated(parts: Sequence[Decided]) -> Decided:
+    """The same rows as one batch, with the seq, level and detector of the first."""
+    columns = {
+        column.name: np.concatenate([getattr(part.scored, column.name) for part in parts])
+        for column in fields(Scored)
+        if column.name != "seq"
+    }
+    first = parts[0]
+    alarm = np.concatenate([part.alarm for part in parts])
+    return Decided(Scored(seq=first.scored.seq, **columns), alarm, first.level, first.detector)

@@ -11,7 +11,7 @@ from industrial_brain.domain.anomalies import WHOLE_SITE, Change, Episode, Episo
 from industrial_brain.domain.telemetry import Cause, Decided
 from models.anomaly.episodes import Merger, Patience
 from tests.fakes.anomalies import FakeChannels, FakeEpisodeStore, FakePlaces
-from tests.unit.models.anomaly.decided_rows import LEVEL, at, decided
+from tests.unit.models.anomaly.decided_rows import LEVEL, at, concatenated, decided
 
 PRESSURE, FLOW, OTHER = 0, 1, 2
 SILENT = Cause.SILENT
@@ -99,6 +99,22 @@ def test_an_episode_closes_when_it_was_quiet_and_its_channels_calm() -> None:
     found = stream.only()
     assert (found.state, found.end, found.change, found.last_seq) == (EpisodeState.CLOSED, at(0), Change.CLOSED, 11)
     assert len(stream.merger) == 0
+
+
+def test_a_day_that_arrives_at_once_is_as_many_episodes_as_when_it_came_by_the_minute() -> None:
+    rows = [(0, 1e-7), *((minute, 0.5) for minute in range(1, 700)), (700, 1e-8), (701, 1e-3), (702, 0.5)]
+    by_minute, at_once = Stream(), Stream()
+    for minute, p in rows:
+        by_minute.feed(minute, (PRESSURE, p))
+    scored = [decided(1, minute, (PRESSURE, p)) for minute, p in rows]
+    at_once.take(0, *scored)
+    joined = Stream()
+    joined.take(0, concatenated(scored))
+    for stream in (at_once, joined):
+        assert [(one.start, one.end, one.points, one.state) for one in stream.all()] == [
+            (one.start, one.end, one.points, one.state) for one in by_minute.all()
+        ]
+    assert [one.start for one in joined.all()] == [at(0), at(700)]
 
 
 def test_quiet_counts_from_the_last_point() -> None:
