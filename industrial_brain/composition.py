@@ -34,6 +34,7 @@ from industrial_brain.domain.protocols import (
     Registry,
     no_progress,
 )
+from industrial_brain.domain.targeting import ChainStore, LeadStore
 from industrial_brain.domain.versions import version_as_of
 from industrial_brain.settings import Settings
 
@@ -44,12 +45,14 @@ if TYPE_CHECKING:
     from models.nowcast.answer import Known
     from models.nowcast.bundle import NowcastBundle
     from models.nowcast.fitted import FittedNowcast
+    from models.targeting.bundle import TargetBundle
     from streaming.runtime import Telemetry
     from training.anomaly_pipeline import AnomalyReport
     from training.executors import Executor, Mapper, Workers
     from training.gates import Verdict
     from training.nowcast_pipeline import NowcastReport
     from training.pipeline import TrainingReport
+    from training.targeting.pipeline import Material, TargetReport
     from training.vintages import VintageBacktest
 
 #: the registered model of the forecasting task
@@ -64,6 +67,9 @@ ANOMALY = "ib-anomaly"
 #: what a shard is called where there is one
 SHARD = "shard-0"
 
+#: the registered model of investment targets
+TARGETING = "ib-targeting"
+
 
 class Task(StrEnum):
     """What is trained; each task has versions of its own."""
@@ -71,6 +77,20 @@ class Task(StrEnum):
     SERIES = "series"
     NOWCAST = "nowcast"
     ANOMALY = "anomaly"
+    TARGETING = "targeting"
+
+    @property
+    def training(self) -> str:
+        """The command that trains it."""
+        match self:
+            case Task.SERIES:
+                return "brain train forecasting"
+            case Task.NOWCAST:
+                return "brain train forecasting --task nowcast"
+            case Task.ANOMALY:
+                return "brain train anomaly"
+            case Task.TARGETING:
+                return "brain train targeting"
 
 
 #: what MLflow reads from the environment, at its import: no reports to its makers, no bars beside ours, and a server that is
@@ -171,6 +191,18 @@ class Brain:
         )
 
     @cached_property
+    def chain(self) -> ChainStore:
+        from industrial_brain.storage.targeting import SqlChainStore
+
+        return SqlChainStore(self.engine)
+
+    @cached_property
+    def leads(self) -> LeadStore:
+        from industrial_brain.storage.targeting import SqlLeadStore
+
+        return SqlLeadStore(self.engine, self.clock)
+
+    @cached_property
     def registry(self) -> Registry:
         """Versions of the forecasting task."""
         return self._registry_of(FORECASTING, ("xgboost",))
@@ -180,11 +212,22 @@ class Brain:
         """Versions of the nowcasts."""
         return self._registry_of(NOWCAST, ("statsmodels", "scipy"))
 
+    @cached_property
+    def target_registry(self) -> Registry:
+        """Versions of the investment targets."""
+        return self._registry_of(TARGETING, ("xgboost", "scipy"))
+
     def versions_of(self, task: Task) -> Registry:
         """The registry of a task."""
-        if task is Task.ANOMALY:
-            return self.anomaly_registry
-        return self.nowcast_registry if task is Task.NOWCAST else self.registry
+        match task:
+            case Task.SERIES:
+                return self.registry
+            case Task.NOWCAST:
+                return self.nowcast_registry
+            case Task.ANOMALY:
+                return self.anomaly_registry
+            case Task.TARGETING:
+                return self.target_registry
 
     @cached_property
     def anomaly_registry(self) -> Registry:
@@ -371,6 +414,68 @@ class Brain:
         pieces = gather_today(targets, read, infos, country_calendar(self.settings.country), self.clock())
         return nowcast_fingerprint(pieces, code_fingerprint()) != champion.tags.get("data")
 
+    def target_material(self, as_of: dt.datetime | None = None, output: str = "output") -> Material:
+        """What a version of the targets would learn from, as known at `as_of` (now, without one)."""
+        from industrial_brain.domain.targeting import outcomes_of
+        from industrial_brain.storage.listing import all_leads, all_regions
+        from training.targeting.pipeline import TargetSeries, gather_material
+
+        vintage = self._passed(as_of)
+        return gather_material(
+            series=TargetSeries(output=output),
+            read=self.observations.read_panels,
+            infos=self.catalogue.series(),
+            regions=all_regions(self.catalogue),
+            links=self.chain.links(),
+            outcomes=outcomes_of(one for one in all_leads(self.leads) if one.changed_at <= vintage),
+            vintage=vintage,
+        )
+
+    def train_targets(
+        self,
+        executor: Mapper,
+        *,
+        horizon: int,
+        as_of: dt.datetime | None = None,
+        output: str = "output",
+        seed: int = 0,
+        promote: bool = True,
+        progress: Progress = no_progress,
+    ) -> TargetReport:
+        """Train a version of the targets on what was known at `as_of` (now, without one)."""
+        from training.pipeline import Provenance
+        from training.provenance import code_fingerprint, git_sha, lock_hash
+        from training.targeting.pipeline import train_targets
+
+        return train_targets(
+            self.target_material(as_of, output),
+            horizon=horizon,
+            vintage=self._passed(as_of),
+            provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
+            executor=executor,
+            registry=self.target_registry,
+            promote=promote,
+            progress=progress,
+        )
+
+    def has_target_news(self, champion: ModelVersion, horizon: int, output: str = "output") -> bool:
+        """Whether training targets now would see other data, or run other code, than this version."""
+        from training.provenance import code_fingerprint
+
+        return self.target_material(None, output).fingerprint(code_fingerprint(), horizon) != champion.tags.get("data")
+
+    def targets(self, as_of: dt.datetime | None = None) -> tuple[TargetBundle, ModelVersion]:
+        """The version of the targets that answers (as of that moment). Raises NoModelError where none does."""
+        from models.targeting.bundle import TargetBundle
+
+        if as_of is None:
+            version = self.target_registry.current()
+            if version is None:
+                raise NoModelError("No targets have been trained yet.", f"Run `{Task.TARGETING.training}`.")
+        else:
+            version = version_as_of(self.target_registry.history(), as_of, Task.TARGETING.training)
+        return TargetBundle.read(self.target_registry.load(version.version)), version
+
     def nowcast(
         self,
         target: str,
@@ -497,6 +602,13 @@ class Brain:
             challenger = NowcastBundle.read(self.nowcast_registry.load(version))
             champion = readable_nowcasts(self.nowcast_registry, self.nowcast_registry.current())
             return judge_nowcasts(challenger, champion)
+        if task is Task.TARGETING:
+            from models.targeting.bundle import TargetBundle
+            from training.targeting.gate import judge_targets
+            from training.targeting.pipeline import readable_targets
+
+            asked = TargetBundle.read(self.target_registry.load(version))
+            return judge_targets(asked, readable_targets(self.target_registry, self.target_registry.current()))
         from training.gates import judge
         from training.pipeline import readable_bundle
 

@@ -14,6 +14,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import industrial_brain
 from models.nowcast.bundle import NowcastBundle
+from models.targeting.bundle import TargetBundle
 from serving import problems
 from serving.access import AccessMiddleware, Keyring
 from serving.bodies import BodyLimitMiddleware
@@ -37,6 +38,7 @@ from serving.routers import (
     nowcasts,
     operations,
     overrides,
+    targets,
     telemetry,
 )
 from serving.schemas import ProblemOut
@@ -72,6 +74,15 @@ def create_app(services: Services) -> FastAPI:
         kept=services.versions_kept,
         training="brain train forecasting --task nowcast",
     )
+    live_targets = LiveModels(
+        services.target_registry,
+        TargetBundle.read,
+        None,
+        services.clock,
+        poll_seconds=services.poll_seconds,
+        kept=services.versions_kept,
+        training="brain train targeting",
+    )
     runner = JobRunner(
         services.jobs,
         services.jobs_folder,
@@ -88,6 +99,7 @@ def create_app(services: Services) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(live.start)
         await anyio.to_thread.run_sync(live_nowcasts.start)
+        await anyio.to_thread.run_sync(live_targets.start)
         await anyio.to_thread.run_sync(services.telemetry.start)
         runner.start()
         try:
@@ -97,6 +109,7 @@ def create_app(services: Services) -> FastAPI:
             await anyio.to_thread.run_sync(runner.stop)
             await anyio.to_thread.run_sync(live.stop)
             await anyio.to_thread.run_sync(live_nowcasts.stop)
+            await anyio.to_thread.run_sync(live_targets.stop)
             await anyio.to_thread.run_sync(services.worker.stop)
             await anyio.to_thread.run_sync(services.nowcast_worker.stop)
 
@@ -127,6 +140,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.live = live
     app.state.live_nowcasts = live_nowcasts
+    app.state.live_targets = live_targets
     app.state.desk = NowcastDesk(services, live_nowcasts)
     app.state.metrics = metrics
     app.state.keyring, app.state.feed = keyring, feed
@@ -151,6 +165,7 @@ def create_app(services: Services) -> FastAPI:
         forecasts,
         overrides,
         nowcasts,
+        targets,
         models,
         jobs,
         anomalies,

@@ -19,6 +19,7 @@ from industrial_brain.domain.anomalies import EpisodeStore
 from industrial_brain.domain.jobs import JobStore
 from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, OverrideStore, Registry
+from industrial_brain.domain.targeting import ChainStore, LeadStore
 from serving.jobs.launch import Launch
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
@@ -36,6 +37,7 @@ class Services:
     Attributes:
         registry: versions of `ib-forecasting`.
         nowcast_registry: versions of `ib-forecasting-nowcast`.
+        target_registry: versions of `ib-targeting`; chain and leads: what targets stand beside.
         load_bundle: reads a version's folder.
         read_periods: what texts mean as periods; a function of a module, because it is called in another process.
         clock: now, with a time zone.
@@ -66,6 +68,9 @@ class Services:
     keys: KeyStore
     registry: Registry
     nowcast_registry: Registry
+    target_registry: Registry
+    chain: ChainStore
+    leads: LeadStore
     load_bundle: Callable[[Path], ForecastModel]
     read_periods: PeriodReader
     clock: Callable[[], dt.datetime]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pandas as pd
 from mlflow.models import set_model
@@ -17,17 +17,23 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from industrial_brain.domain.forecasts import Failed, Forecast
 
 
-class _Bundle(Protocol):
+class _Forecasts(Protocol):
     def forecast(
         self, series: Sequence[str], horizon: int | None, levels: Sequence[float]
     ) -> list[Forecast | Failed]: ...
 
 
+@runtime_checkable
 class _Detectors(Protocol):
     def score_frame(self, frame: pd.DataFrame) -> pd.DataFrame: ...
 
 
-def _read(folder: Path) -> _Bundle | _Detectors:
+@runtime_checkable
+class _Targets(Protocol):
+    def answer_rows(self, series: Sequence[str], horizon: int) -> list[dict[str, object]]: ...
+
+
+def _read(folder: Path) -> _Forecasts | _Detectors | _Targets:
     """The bundle of whatever area the folder holds; what the other areas import is not needed for it."""
     area = json.loads((folder / "manifest.json").read_text(encoding="utf-8")).get("area")
     if area == "anomaly":
@@ -38,6 +44,10 @@ def _read(folder: Path) -> _Bundle | _Detectors:
         from models.nowcast.bundle import NowcastBundle
 
         return NowcastBundle.read(folder)
+    if area == "targeting":
+        from models.targeting.bundle import TargetBundle
+
+        return TargetBundle.read(folder)
     from models.forecasting.bundle import ForecastBundle
 
     return ForecastBundle.read(folder)
@@ -52,6 +62,10 @@ class BundleModel(PythonModel):
     has one row, with its failure.
 
     Of equipment's detectors: readings in, one row a device, moment and sensor out; see `FrameScorer`.
+
+    A version of investment targets takes target ids (`region:cluster`) for `series` and years for `horizon`, and answers one
+    row each: `series`, `horizon`, `quotient` (now), `mean` (probability to stand at the threshold or above it), `low` and
+    `high` (of it, 80%), `growth` (log points a year above all), `failure`.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -61,11 +75,14 @@ class BundleModel(PythonModel):
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
         """Raises our HorizonError or LevelError, which MLflow's server reports as a bad request."""
-        if not hasattr(self._bundle, "forecast"):
+        if isinstance(self._bundle, _Detectors):
             return self._bundle.score_frame(model_input)
         levels = list((params or {}).get("levels", (80.0, 95.0)))
         rows: list[dict[str, object]] = []
         for series, horizon in zip(model_input["series"], model_input["horizon"], strict=True):
+            if isinstance(self._bundle, _Targets):
+                rows.extend(self._bundle.answer_rows([str(series)], int(horizon)))
+                continue
             for answer in self._bundle.forecast([str(series)], int(horizon), levels):
                 rows.extend(_rows(answer))
         return pd.DataFrame(rows)

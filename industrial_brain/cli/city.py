@@ -19,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(init)
     importing = typer.Typer(help="Bring in your own data.", no_args_is_help=True)
     importing.command("indicators")(import_indicators)
+    importing.command("chain")(import_chain)
     app.add_typer(importing, name="import")
     app.command()(indicators)
 
@@ -45,6 +46,7 @@ def init(
                 folder,
                 catalogue=wired.catalogue,
                 observations=wired.observations,
+                chain=wired.chain,
                 now=wired.clock(),
                 progress=progress,
             )
@@ -134,6 +136,33 @@ def import_indicators(
             f"{file.name} brought nothing: " + ("every row was rejected." if report.rejected else "it has no rows."),
             "The reasons are above." if report.rejected else "Was it cut off?",
         )
+
+
+def import_chain(
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV with the columns supplier, customer and, where wanted, weight, source, simulated."),
+    ],
+    source: Annotated[str | None, typer.Option(help="Name of the source; default: the file's name.")] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="The links are made up; say so everywhere.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Forget all links that are known already.")] = False,
+) -> None:
+    """Import a production chain: which cluster supplies which. A link that is known already gets the file's weight.
+
+    Example: `brain import chain links.csv --source "survey of 2026"`
+    """
+    from industrial_brain.storage.files.chain import read_chain
+    from industrial_brain.storage.listing import all_clusters
+
+    wired = brain()
+    if not file.is_file():
+        raise InputError(f"There is no file {file}.", "Name a CSV file.")
+    links = read_chain(file, all_clusters(wired.catalogue), source=source or file.name, simulated=simulated)
+    if not links:
+        raise InputError(f"{file.name} brought nothing: it has no rows.", "Was it cut off?")
+    wired.chain.put_links(links, replace=replace)
+    out.print(f"{len(links):,} links from {file.name}; the chain has {len(wired.chain.links()):,}.", soft_wrap=True)
+    err.print("Targets see them from the next version on: `brain train targeting`.")
 
 
 def indicators(

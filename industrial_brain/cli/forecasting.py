@@ -19,6 +19,7 @@ from industrial_brain.cli import equipment
 from industrial_brain.cli.adhoc import FittedFile, fitted_file, write_forecasts, write_paths
 from industrial_brain.cli.chart import draw_forecast
 from industrial_brain.cli.nowcast import print_report, train
+from industrial_brain.cli.targets import train_targeting
 from industrial_brain.cli.terminal import (
     brain,
     err,
@@ -63,6 +64,7 @@ def add_to(app: typer.Typer) -> None:
     train.callback()(_train_group)
     train.command("forecasting")(train_forecasting)
     equipment.add_to(train)
+    train.command("targeting")(train_targeting)
     app.add_typer(train, name="train")
     app.command()(forecast)
 
@@ -98,6 +100,8 @@ def train_forecasting(
     """
     if task is Task.ANOMALY:
         raise InputError("Detectors are no forecasts.", "Train them with `brain train anomaly`.")
+    if task is Task.TARGETING:
+        raise InputError("Targets are trained by a command of their own.", f"Run `{task.training}`.")
     wired = brain()
     vintage = moment(as_of) if as_of else None
     if as_of == f"{now():%Y-%m-%d}":

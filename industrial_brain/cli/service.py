@@ -110,6 +110,9 @@ def _app(wired: Brain) -> FastAPI:
             keys=wired.keys,
             registry=wired.registry,
             nowcast_registry=wired.nowcast_registry,
+            target_registry=wired.target_registry,
+            chain=wired.chain,
+            leads=wired.leads,
             load_bundle=_rehearsed,
             read_periods=read_periods,
             clock=wired.clock,
@@ -154,6 +157,7 @@ def _load_city(wired: Brain) -> None:
                 folder,
                 catalogue=wired.catalogue,
                 observations=wired.observations,
+                chain=wired.chain,
                 now=wired.clock(),
                 progress=progress,
             )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from models.forecasting.bundle import ForecastBundle
 
 TaskOption = Annotated[
-    Task, typer.Option(help="Whose versions: of all series, of the nowcasts, or of detectors (`anomaly`).")
+    Task,
+    typer.Option(help="Whose versions: of all series, of the nowcasts, of detectors (`anomaly`), or of the targets."),
 ]
 
 
@@ -36,13 +37,16 @@ def models(
     history = wired.versions_of(task).history()
     if version is None:
         if not history:
-            err.print(f"No version yet. Run `{_training(task)}`.")
+            err.print(f"No version yet. Run `{task.training}`.")
             return
         if task is Task.NOWCAST:
             out.print(_nowcast_versions(history))
             return
         if task is Task.ANOMALY:
             out.print(_anomaly_versions(history))
+            return
+        if task is Task.TARGETING:
+            out.print(_target_versions(history))
             return
         # real and simulated data apart: a figure over both would be about neither
         kinds = [("real", "data.real"), ("simulated", "data.simulated")]
@@ -112,7 +116,7 @@ def promote(
         out.print(f"Version {version} is champion already.")
         return
     if found.status == "withdrawn":
-        raise StateError(f"Version {version} was rolled back.", f"Train a new one with `{_training(task)}`.")
+        raise StateError(f"Version {version} was rolled back.", f"Train a new one with `{task.training}`.")
     before = registry.current()
     verdict = wired.judge(version, task)
     for check in verdict.checks:
@@ -153,12 +157,22 @@ def _anomaly_versions(history: Sequence[ModelVersion]) -> Table:
 
 _ANOMALY_FIGURES = (("machines", ",.0f"), ("false_alarms", ".1%"), ("found", ".0%"))
 
+
+def _target_versions(history: Sequence[ModelVersion]) -> Table:
+    """Precision at 50 over the windows of the past: ours, in its worst window, of what is nearest to the threshold, by
+    chance."""
+    figures = ("precision", "precision_worst", "precision_nearest", "chance")
+    words = ("precision at 50#", "worst window#", "nearest to threshold#", "chance#")
+    listing = table("version#", "standing", "vintage", "trained", "windows#", *words)
+    for one in history:
+        cells = [f"{one.metrics[name]:.1%}" if name in one.metrics else "-" for name in figures]
+        windows = f"{one.metrics.get('windows', 0.0):.0f}"
+        listing.add_row(str(one.version), standing(one), written(one.vintage), written(one.created_at), windows, *cells)
+    return listing
+
+
 _NOWCAST_FIGURES = (("targets", ",.0f"), ("rmse_ratio", ".3f"))
 
 
 def _flag(task: Task) -> str:
     return f" --task {task}" if task is not Task.SERIES else ""
-
-
-def _training(task: Task) -> str:
-    return "brain train anomaly" if task is Task.ANOMALY else f"brain train forecasting{_flag(task)}"

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from industrial_brain.domain.errors import InputError
+from industrial_brain.domain.overrides import RepeatableRequest
 from industrial_brain.domain.protocols import Page
 
 
@@ -110,6 +111,12 @@ def require_step(lead: Lead, status: LeadStatus) -> None:
         )
 
 
+def require_same(request: RepeatableRequest, digest: str) -> None:
+    """Raise InputError where a key comes again with another request."""
+    if digest != request.digest:
+        raise InputError("The Idempotency-Key was used for another request.", "Send a new key with a new request.")
+
+
 def outcomes_of(leads: Iterable[Lead]) -> list[LeadOutcome]:
     """The closed leads as labels. A lead's years are those in which it was proposed and closed."""
     return [
@@ -137,8 +144,9 @@ def parse_target(text: str) -> tuple[str, str]:
 class ChainStore(Protocol):
     """The production chain. Links name clusters that the catalogue knows."""
 
-    def put_links(self, links: Sequence[ChainLink]) -> None:
-        """Store links. An unknown cluster raises `UnknownIdError`, and nothing is stored."""
+    def put_links(self, links: Sequence[ChainLink], *, replace: bool = False) -> None:
+        """Store links, in place of all others if `replace` says so. An unknown cluster raises `UnknownIdError`, and nothing is
+        stored."""
         ...
 
     def links(self) -> list[ChainLink]:
@@ -149,8 +157,15 @@ class ChainStore(Protocol):
 class LeadStore(Protocol):
     """Leads with their histories."""
 
-    def propose(self, region: str, cluster: str, author: str, note: str = "") -> Lead:
-        """A new lead. Raises `UnknownIdError` for a region or cluster that the catalogue does not know."""
+    def propose(
+        self, region: str, cluster: str, author: str, note: str = "", request: RepeatableRequest | None = None
+    ) -> Lead:
+        """A new lead; a request that came before gets what it got then.
+
+        Raises:
+            UnknownIdError: the catalogue does not know the region or the cluster.
+            InputError: the request's key came with another digest.
+        """
         ...
 
     def advance(self, lead: str, status: LeadStatus, author: str, note: str = "") -> Lead:

@@ -180,7 +180,9 @@ def _write_files(folder: Path, city: City, last_month: str, progress: Progress) 
     )
     write_profile(folder, seed=city.seed, last_month=last_month)
     indicators = [spec.indicator for spec in CATALOGUE]
-    write_catalogue(folder, places.regions, places.clusters, indicators, enterprises, sites)
+    known = {cluster.code for cluster in places.clusters}
+    links = [one for one in shipped_chain() if {one.supplier, one.customer} <= known]
+    write_catalogue(folder, places.regions, places.clusters, indicators, enterprises, sites, links)
     write_truth(folder, city.events, city.timelines, city.world)
     write_presence(folder, places, city.presence, city.timelines[Frequency.MONTHLY])
     series = observations = 0

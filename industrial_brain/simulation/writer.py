@@ -16,6 +16,7 @@ import pyarrow.csv
 from industrial_brain.domain.city import Cluster, Enterprise, Region, Site
 from industrial_brain.domain.indicators import Indicator, write_covariates
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.targeting import ChainLink
 from industrial_brain.simulation.calendar import SPRING_FESTIVAL, Timeline
 from industrial_brain.simulation.events import SHOCK_DECAY, Event
 from industrial_brain.simulation.places import CITY, Places
@@ -109,8 +110,14 @@ def write_catalogue(
     indicators: Iterable[Indicator],
     enterprises: Iterable[Enterprise],
     sites: Iterable[Site],
+    links: Iterable[ChainLink],
 ) -> None:
-    """The five tables of a profile."""
+    """The six tables of a profile."""
+    _write(
+        folder / "chain.csv",
+        "supplier,customer,weight,source,simulated",
+        ((one.supplier, one.customer, one.weight, one.source, one.simulated) for one in links),
+    )
     _write(
         folder / "regions.csv",
         "code,name,name_en,tier,parent,longitude,latitude,simulated",

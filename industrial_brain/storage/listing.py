@@ -8,6 +8,7 @@ from typing import TypeVar
 from industrial_brain.domain.city import Cluster, Region
 from industrial_brain.domain.indicators import SeriesInfo
 from industrial_brain.domain.protocols import Catalogue, Page
+from industrial_brain.domain.targeting import Lead, LeadStore
 
 T = TypeVar("T")
 
@@ -22,6 +23,11 @@ def all_regions(catalogue: Catalogue) -> dict[str, Region]:
 def all_clusters(catalogue: Catalogue) -> dict[str, Cluster]:
     """Every cluster by code."""
     return {one.code: one for one in _every(lambda after: catalogue.list_clusters(after=after, limit=_PAGE))}
+
+
+def all_leads(leads: LeadStore) -> list[Lead]:
+    """Every lead, in the order in which they were proposed."""
+    return list(_every(lambda after: leads.list_leads(after=after, limit=_PAGE)))
 
 
 def peers_of(catalogue: Catalogue, series: SeriesInfo) -> list[str] | None:

@@ -13,11 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from industrial_brain.domain.errors import FileFormatError, ProfileError
 from industrial_brain.domain.indicators import Source
 from industrial_brain.domain.protocols import Catalogue, ObservationStore, Progress, no_progress
+from industrial_brain.domain.targeting import ChainStore
+from industrial_brain.storage.files.chain import read_chain
 from industrial_brain.storage.files.nowcasts import read_nowcasts
 from industrial_brain.storage.files.profile_tables import CityTables, read_tables
 from industrial_brain.storage.files.report import ImportReport
 from industrial_brain.storage.files.rows import read_table
 from industrial_brain.storage.indicator_files import import_indicators
+from industrial_brain.storage.listing import all_clusters
 from industrial_brain.storage.moments import to_microseconds
 
 
@@ -28,7 +31,7 @@ class ProfileReport:
     Attributes:
         time_zone: IANA name.
         known_at: when observations became known that don't say it themselves.
-        records: rows of each table file: regions, clusters, indicators, enterprises, sites; and nowcasts declared.
+        records: rows of each table file: regions, clusters, indicators, enterprises, sites, chain links; and nowcasts declared.
         imports: one report for each file of observations.
     """
 
@@ -46,6 +49,7 @@ def load_profile(
     catalogue: Catalogue,
     observations: ObservationStore,
     now: dt.datetime,
+    chain: ChainStore | None = None,
     progress: Progress = no_progress,
 ) -> ProfileReport:
     """Check a whole profile, then store it. Loading the same one again changes nothing; a second one adds to a first.
@@ -55,6 +59,7 @@ def load_profile(
 
     Args:
         now: the clock, and the moment of knowledge where neither file nor profile gives one.
+        chain: where the profile's chain is put; without one it is checked, and not kept.
         progress: of the files of observations, one after the other.
 
     Raises:
@@ -68,7 +73,15 @@ def load_profile(
         _check_layout(path)
     tables = read_tables(directory, catalogue, simulated=header.source.simulated)
     nowcasts = read_nowcasts(directory / "profile.toml", header.nowcasts, tables, catalogue)
+    links = read_chain(
+        directory / "chain.csv",
+        {*all_clusters(catalogue), *tables.clusters},
+        source=header.source.name,
+        simulated=header.source.simulated,
+    )
     _put(catalogue, tables)
+    if chain is not None:
+        chain.put_links(links)
     catalogue.put_nowcasts(nowcasts)
     imports = tuple(
         import_indicators(
@@ -91,6 +104,8 @@ def load_profile(
         "sites": len(tables.sites),
         "nowcasts": len(nowcasts),
     }
+    if links:
+        records["chain links"] = len(links)
     return ProfileReport(header.name, header.time_zone, header.source, header.known_at, records, imports)
 
 
@@ -161,7 +176,7 @@ def _known_at(path: Path, source: Mapping[str, object], now: dt.datetime) -> dt.
     return moment
 
 
-_TABLES = {"regions.csv", "clusters.csv", "indicators.csv", "enterprises.csv", "sites.csv"}
+_TABLES = {"regions.csv", "clusters.csv", "indicators.csv", "enterprises.csv", "sites.csv", "chain.csv"}
 
 
 def _is_observations(path: Path) -> bool:

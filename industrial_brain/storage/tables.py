@@ -311,3 +311,37 @@ anomaly_taken = sa.Table(
     sa.Column("shard", CODE, primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
+
+#: the production chain between clusters
+chain_link = sa.Table(
+    "chain_link",
+    metadata,
+    sa.Column("supplier", CODE, sa.ForeignKey("cluster.code"), primary_key=True),
+    sa.Column("customer", CODE, sa.ForeignKey("cluster.code"), primary_key=True),
+    sa.Column("weight", sa.Double, nullable=False),
+    sa.Column("source", sa.String, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+)
+
+#: investment targets that somebody follows; `status` is that of the last event
+lead = sa.Table(
+    "lead",
+    metadata,
+    sa.Column("id", CODE, primary_key=True),
+    sa.Column("region", CODE, sa.ForeignKey("region.code"), nullable=False, index=True),
+    sa.Column("cluster", CODE, sa.ForeignKey("cluster.code"), nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("request_key", sa.String, unique=True),
+    sa.Column("request_digest", sa.String(64)),
+)
+
+lead_event = sa.Table(
+    "lead_event",
+    metadata,
+    sa.Column("lead", CODE, sa.ForeignKey("lead.id"), primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("author", sa.String, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("note", sa.String, nullable=False),
+)

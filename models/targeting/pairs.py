@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from features.specialisation import Flags
 from industrial_brain.domain.panel import Floats
+from industrial_brain.domain.targeting import LeadOutcome
 from models.targeting.cube import ActivityCube
 from models.targeting.measures import COLUMN, Table, YearMeasures, log_quotient, measure
 
@@ -130,6 +131,34 @@ class History:
             growth=np.where(np.isfinite(growth), growth / window.years, np.nan),
             weight=np.full(len(region), 1.0 / (1.0 + abs(window.years - horizon))),
         )
+
+
+def labelled(history: History, pairs: Pairs, outcomes: Sequence[LeadOutcome]) -> Pairs:
+    """The pairs, and one more for each closed lead that the years of the data reach: what was built counts as having entered,
+    what was dropped as having stayed away. Leads of unknown regions or activities, or of pairs above the threshold, are left
+    out."""
+    cube, rows = history.cube, []
+    for one in outcomes:
+        if one.start not in cube.years or one.region not in cube.regions or one.cluster not in cube.activities:
+            continue
+        place = cube.regions.index(one.region), cube.activities.index(one.cluster)
+        quotient = history.quotients[cube.years.index(one.start)][place]
+        if not quotient < 1.0:
+            continue
+        start = float(log_quotient(np.array(quotient)))
+        years = max(1, one.end - one.start)
+        rows.append(
+            Pairs(
+                measures=history.measures(one.start).at(years)[place][None, :],
+                region=np.array([place[0]]),
+                activity=np.array([place[1]]),
+                start=np.array([start]),
+                end=np.array([0.0 if one.built else start]),
+                growth=np.array([np.nan]),
+                weight=np.ones(1),
+            )
+        )
+    return _joined([pairs, *rows]) if rows else pairs
 
 
 def _joined(parts: Sequence[Pairs]) -> Pairs:

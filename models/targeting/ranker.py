@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from industrial_brain.domain.errors import NothingToTrainError
 from industrial_brain.domain.panel import Floats
+from industrial_brain.domain.targeting import LeadOutcome
 from models.targeting.cube import ActivityCube
 from models.targeting.measures import Table
 from models.targeting.members import (
@@ -26,7 +27,7 @@ from models.targeting.members import (
     boost,
     predict,
 )
-from models.targeting.pairs import History, Pairs, windows_of
+from models.targeting.pairs import History, Pairs, labelled, windows_of
 
 #: members that are fitted once, and those that learn crossings, fitted for entry and for exit
 SHIFTS: Mapping[str, PairModel] = MappingProxyType(
@@ -120,13 +121,19 @@ class TargetRanker:
     notes: tuple[str, ...] = ()
 
     def fit(
-        self, cube: ActivityCube, seed: int = 0, weights: Floats | None = None, history: History | None = None
+        self,
+        cube: ActivityCube,
+        seed: int = 0,
+        weights: Floats | None = None,
+        history: History | None = None,
+        outcomes: Sequence[LeadOutcome] = (),
     ) -> Self:
         """Learn from all windows within the cube, which ends where knowledge ends.
 
         Args:
             weights: of the regions; a bootstrap by region gives whole numbers.
             history: of this very cube, where its measures are at hand already.
+            outcomes: closed leads: pairs that were followed up, and built or not. They are labels beside what the table says.
 
         Where years are too few to learn from, less answers, and `notes` says so.
         """
@@ -135,7 +142,7 @@ class TargetRanker:
         everything = windows_of(years, self.horizon)
         if not everything:
             return self._fallback(history)
-        pairs = history.pairs(everything, self.horizon, seed)
+        pairs = labelled(history, history.pairs(everything, self.horizon, seed), outcomes)
         split = years[(len(years) - 1) // 2]
         older = [w for w in everything if w.end <= split]
         newer = [w for w in everything if w.start >= split]

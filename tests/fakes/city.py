@@ -19,6 +19,7 @@ from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInf
 from industrial_brain.domain.observations import ObservationBatch
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Progress
+from industrial_brain.domain.targeting import ChainLink
 from industrial_brain.storage.checkpoints import FolderCheckpoints
 from industrial_brain.storage.files.periods import read_periods
 from industrial_brain.storage.moments import to_microseconds
@@ -38,6 +39,7 @@ from tests.fakes.lake import FakeLake, FakeSnapshots
 from tests.fakes.overrides import FakeOverrideStore
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
+from tests.fakes.targeting import FakeChainStore, FakeLeadStore, small_targets
 from tests.fakes.worker import InlineWorker
 from training.executors import InProcess
 from training.nowcasting import fit_one
@@ -76,6 +78,9 @@ class SmallCity:
         self.keys = FakeKeyStore(lambda: self.now)
         self.registry = FakeRegistry(folder / "registry", lambda: self.now)
         self.nowcast_registry = FakeRegistry(folder / "nowcasts", lambda: self.now, "ib-forecasting-nowcast")
+        self.target_registry = FakeRegistry(folder / "targets", lambda: self.now, "ib-targeting")
+        self.chain = FakeChainStore(self.catalogue)
+        self.leads = FakeLeadStore(self.catalogue, lambda: self.now)
         self.secrets = {role: self.keys.create(role, role, SITES[role])[1] for role in Role}
         self.jobs = FakeJobStore()
         self.launch = InlineLaunch(self._tools)
@@ -143,6 +148,9 @@ class SmallCity:
             keys=self.keys,
             registry=self.registry,
             nowcast_registry=self.nowcast_registry,
+            target_registry=self.target_registry,
+            chain=self.chain,
+            leads=self.leads,
             load_bundle=ConstantModel.read,
             read_periods=read_periods,
             worker=InlineWorker(),
@@ -198,6 +206,17 @@ class SmallCity:
             folder, vintage=moment, metrics={"targets": 1.0}, tags={}, artifacts={}, status="candidate"
         )
         self.nowcast_registry.promote(saved.version)
+
+    def release_targets(self) -> None:
+        """A champion that ranks `500103` and other made-up districts in `C01`, `C04` and other made-up clusters."""
+        bundle = small_targets(dt.datetime(2026, 2, 1, tzinfo=dt.UTC))
+        folder = self._folder / f"targets-{len(self.target_registry.history())}"
+        bundle.write(folder)
+        saved = self.target_registry.save(
+            folder, vintage=bundle.vintage, metrics={"precision": 0.4}, tags={}, artifacts={}, status="candidate"
+        )
+        self.target_registry.promote(saved.version)
+        self.chain.put_links([ChainLink("C01", "C04", 2.0, "made up", simulated=True)])
 
     def version(self, vintage: str, constants: Mapping[str, float], status: str = "historical") -> ModelVersion:
         """A version in the registry that has seen data up to midnight of this day."""

@@ -88,7 +88,7 @@ def read_tables(directory: Path, catalogue: Catalogue, *, simulated: bool) -> Ci
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
+class Columns:
     """Columns of a file: its key, those that need a value in every row, and those that may be empty or absent."""
 
     key: str
@@ -96,15 +96,15 @@ class _Columns:
     optional: tuple[str, ...] = ()
 
 
-_REGIONS = _Columns("code", ("name", "tier"), ("name_en", "parent", "longitude", "latitude", "simulated"))
-_CLUSTERS = _Columns("code", ("name", "class"), ("name_en",))
-_INDICATORS = _Columns(
+_REGIONS = Columns("code", ("name", "tier"), ("name_en", "parent", "longitude", "latitude", "simulated"))
+_CLUSTERS = Columns("code", ("name", "class"), ("name_en",))
+_INDICATORS = Columns(
     "code",
     ("name", "unit", "frequency", "sector"),
     ("name_en", "aggregation", "weight", "numerator", "denominator", "nonnegative", "covariates"),
 )
-_ENTERPRISES = _Columns("id", ("name", "region", "cluster", "employees"), ("simulated",))
-_SITES = _Columns("id", ("name", "kind", "region"), ("enterprise", "parent", "longitude", "latitude", "simulated"))
+_ENTERPRISES = Columns("id", ("name", "region", "cluster", "employees"), ("simulated",))
+_SITES = Columns("id", ("name", "kind", "region"), ("enterprise", "parent", "longitude", "latitude", "simulated"))
 
 _CODES = {
     Tier.MUNICIPALITY: re.compile("[0-9]{6}"),
@@ -116,7 +116,7 @@ _INDICATOR_CODE = re.compile("[A-Za-z0-9_.-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """One line of a file: cells by column, and errors that say where they are."""
 
     path: Path
@@ -162,9 +162,9 @@ class _Row:
             self.refuse(f"{column} '{code}' does not exist")
 
 
-def _read(path: Path, columns: _Columns, record: Callable[[_Row], T]) -> dict[str, tuple[_Row, T]]:
-    found: dict[str, tuple[_Row, T]] = {}
-    for row in _rows(path, columns):
+def _read(path: Path, columns: Columns, record: Callable[[Row], T]) -> dict[str, tuple[Row, T]]:
+    found: dict[str, tuple[Row, T]] = {}
+    for row in read_rows(path, columns):
         key = row.text(columns.key)
         if key in found:
             row.refuse(f"{columns.key} '{key}' stands in line {found[key][0].line} already")
@@ -172,7 +172,7 @@ def _read(path: Path, columns: _Columns, record: Callable[[_Row], T]) -> dict[st
     return found
 
 
-def _rows(path: Path, columns: _Columns) -> Iterator[_Row]:
+def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
     if not path.exists():
         return
     try:
@@ -185,7 +185,7 @@ def _rows(path: Path, columns: _Columns) -> Iterator[_Row]:
                 line, before = before + 1, reader.line_num
                 if not cells:
                     continue  # a blank line
-                row = _Row(path, line, dict(zip(header, (cell.strip() for cell in cells), strict=False)))
+                row = Row(path, line, dict(zip(header, (cell.strip() for cell in cells), strict=False)))
                 if len(cells) != len(header):
                     row.refuse(f"{len(cells)} columns where the header has {len(header)}")
                 empty = next((name for name in (columns.key, *columns.needed) if not row.text(name)), None)
@@ -198,7 +198,7 @@ def _rows(path: Path, columns: _Columns) -> Iterator[_Row]:
         raise ProfileError(f"{path} line {reader.line_num}: {error}.", "Look for a stray quote.") from error
 
 
-def _check_header(path: Path, header: list[str], columns: _Columns) -> None:
+def _check_header(path: Path, header: list[str], columns: Columns) -> None:
     known = (columns.key, *columns.needed, *columns.optional)
     problems = [f"has the unknown column '{name}'" for name in header if name not in known]
     problems += [f"has the column '{name}' twice" for name in header if header.count(name) > 1]
@@ -207,11 +207,11 @@ def _check_header(path: Path, header: list[str], columns: _Columns) -> None:
         raise ProfileError(f"{path.name} line 1: the file {problems[0]}.", f"Its columns are {', '.join(known)}.")
 
 
-def _records(table: Mapping[str, tuple[_Row, T]]) -> dict[str, T]:
+def _records(table: Mapping[str, tuple[Row, T]]) -> dict[str, T]:
     return {key: record for key, (_, record) in table.items()}
 
 
-def _region(row: _Row, simulated: bool) -> Region:
+def _region(row: Row, simulated: bool) -> Region:
     tier = row.one_of("tier", Tier)
     if not _CODES[tier].fullmatch(row.text("code")):
         row.refuse(f"'{row.text('code')}' is not the code of a {tier} (GB/T 2260: 6 digits, 9 for towns)")
@@ -227,13 +227,13 @@ def _region(row: _Row, simulated: bool) -> Region:
     )
 
 
-def _cluster(row: _Row) -> Cluster:
+def _cluster(row: Row) -> Cluster:
     if ":" in row.text("code"):
         row.refuse("a code holds no colon")
     return Cluster(row.text("code"), row.text("name"), row.text("name_en"), row.one_of("class", ClusterClass))
 
 
-def _indicator(row: _Row) -> Indicator:
+def _indicator(row: Row) -> Indicator:
     if not _INDICATOR_CODE.fullmatch(row.text("code")):
         row.refuse(f"'{row.text('code')}' is not a code of letters, digits, '_', '-' and '.'")
     return Indicator(
@@ -252,7 +252,7 @@ def _indicator(row: _Row) -> Indicator:
     )
 
 
-def _covariates(row: _Row) -> tuple[CovariateUse, ...]:
+def _covariates(row: Row) -> tuple[CovariateUse, ...]:
     try:
         uses = read_covariates(row.text("covariates"))
     except InputError as error:
@@ -263,7 +263,7 @@ def _covariates(row: _Row) -> tuple[CovariateUse, ...]:
     return uses
 
 
-def _enterprise(row: _Row, simulated: bool) -> Enterprise:
+def _enterprise(row: Row, simulated: bool) -> Enterprise:
     employees = row.text("employees")
     if not re.fullmatch("[0-9]{1,9}", employees):
         row.refuse(f"employees '{employees}' is not a head count")
@@ -277,7 +277,7 @@ def _enterprise(row: _Row, simulated: bool) -> Enterprise:
     )
 
 
-def _site(row: _Row, simulated: bool) -> Site:
+def _site(row: Row, simulated: bool) -> Site:
     return Site(
         id=row.text("id"),
         name=row.text("name"),
@@ -291,7 +291,7 @@ def _site(row: _Row, simulated: bool) -> Site:
     )
 
 
-def _check_parent(row: _Row, region: Region, known: Mapping[str, Region]) -> None:
+def _check_parent(row: Row, region: Region, known: Mapping[str, Region]) -> None:
     wanted = PARENT_TIER.get(region.tier)
     if wanted is None:
         if region.parent is not None:
@@ -304,7 +304,7 @@ def _check_parent(row: _Row, region: Region, known: Mapping[str, Region]) -> Non
         row.refuse(f"parent '{region.parent}' is a {known[region.parent].tier}; a {region.tier} needs a {wanted}")
 
 
-def _check_covariates(row: _Row, indicator: Indicator, known: Mapping[str, Indicator]) -> None:
+def _check_covariates(row: Row, indicator: Indicator, known: Mapping[str, Indicator]) -> None:
     for use in indicator.covariates:
         row.refer("covariates", use.indicator, known)
         if use.indicator == indicator.code:
@@ -322,7 +322,7 @@ _PARTS = {
 }
 
 
-def _check_parts(row: _Row, indicator: Indicator, known: Mapping[str, Indicator]) -> None:
+def _check_parts(row: Row, indicator: Indicator, known: Mapping[str, Indicator]) -> None:
     needed = _PARTS[indicator.aggregation]
     for column in ("weight", "numerator", "denominator"):
         code = row.maybe(column)

@@ -50,6 +50,13 @@ MATRIX = {
     ("POST", "/v1/anomalies/{id}:ack"): OFFICE | {Role.FACTORY},
     ("POST", "/v1/anomalies/{id}:label"): OFFICE | {Role.FACTORY},
     ("GET", "/v1/anomalies:stream"): OFFICE | {Role.FACTORY},
+    ("POST", "/v1/targets:rank"): OFFICE,
+    ("GET", "/v1/targets/{id}"): OFFICE,
+    ("GET", "/v1/chain"): OFFICE,
+    ("POST", "/v1/leads"): OFFICE,
+    ("GET", "/v1/leads"): OFFICE,
+    ("GET", "/v1/leads/{id}"): OFFICE,
+    ("POST", "/v1/leads/{id}:advance"): OFFICE,
     ("GET", "/v1/models"): OFFICE,
     ("GET", "/v1/models/{version}"): OFFICE,
     ("POST", "/v1/telemetry"): {Role.FACTORY, Role.ADMIN},
@@ -61,6 +68,9 @@ GOOD_BODIES = {
     "/v1/forecasts:explain": {"series": "output:500103"},
     "/v1/nowcasts": {"target": "gdp:1"},
     "/v1/overrides": OVERRIDE,
+    "/v1/targets:rank": {},
+    "/v1/leads": {"target": "500103:C01"},
+    "/v1/leads/L000001:advance": {"status": "contacted"},
     "/v1/forecast-jobs": {"series": ["output:500103"]},
     "/v1/backtests": {"as_of": ["2026-02-25T00:00:00Z"]},
     "/v1/anomalies/known:ack": {"note": "Looking."},
@@ -74,13 +84,16 @@ SITES = {"/v1/telemetry": "?site=plant", "/api/v2/write": "?bucket=plant"}
 
 @pytest.fixture
 def city(city: SmallCity) -> SmallCity:
-    """The city, with a nowcast."""
+    """The city, with a nowcast, targets and a lead."""
     city.release_nowcast()
+    city.release_targets()
+    city.leads.propose("500103", "C01", "planner")
     return city
 
 
 def _call(client: TestClient, method: str, template: str, secret: str | None = None) -> int:
-    named = "output:500103" if template.startswith("/v1/indicators") else "known"
+    ids = {"/v1/indicators": "output:500103", "/v1/targets": "500103:C01", "/v1/leads": "L000001"}
+    named = next((name for start, name in ids.items() if template.startswith(start)), "known")
     path = template.replace("{id}", named).replace("{version}", "1")
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     status: int = client.request(

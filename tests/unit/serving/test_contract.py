@@ -51,6 +51,15 @@ OPERATIONS = [
     ("POST", "/v1/anomalies/{id}:ack"),
     ("POST", "/v1/anomalies/{id}:label"),
     ("GET", "/v1/anomalies:stream"),
+    ("GET", "/v1/devices/{id}/readings"),
+    ("GET", "/v1/devices/{id}/latest"),
+    ("POST", "/v1/targets:rank"),
+    ("GET", "/v1/targets/{id}"),
+    ("GET", "/v1/chain"),
+    ("POST", "/v1/leads"),
+    ("GET", "/v1/leads"),
+    ("GET", "/v1/leads/{id}"),
+    ("POST", "/v1/leads/{id}:advance"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
     ("POST", "/v1/telemetry"),
@@ -64,9 +73,12 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> tuple[OpenApiSchema, 
     city = SmallCity(tmp_path_factory.mktemp("city"))
     city.release("2026-01-15", {"output:500000": 100.0, "output:500103": 40.0})
     city.release_nowcast()
+    city.release_targets()
+    city.leads.propose("500103", "C01", "planner")
     app = create_app(city.services(max_series_per_request=5_000))
     app.state.live.poll()
     app.state.live_nowcasts.poll()
+    app.state.live_targets.poll()
     schema = schemathesis.openapi.from_dict(app.openapi())
     schema.app = app
     return schema, city.secrets[Role.ADMIN]
