@@ -7,7 +7,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-_PACKAGES = ("industrial-brain", "numpy", "numba", "pandas", "statsforecast")
+_PACKAGES = ("industrial-brain", "numpy", "numba", "pandas", "statsforecast", "xgboost", "scikit-learn")
 
 
 def describe_machine() -> dict[str, str | int | float]:

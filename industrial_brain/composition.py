@@ -46,7 +46,10 @@ if TYPE_CHECKING:
     from models.nowcast.bundle import NowcastBundle
     from models.nowcast.fitted import FittedNowcast
     from models.targeting.bundle import TargetBundle
+    from streaming.channels import ChannelIndex
+    from streaming.declarations import Declarations
     from streaming.runtime import Telemetry
+    from streaming.scorer import Scorer
     from training.anomaly_pipeline import AnomalyReport
     from training.executors import Executor, Mapper, Workers
     from training.gates import Verdict
@@ -64,8 +67,9 @@ NOWCAST = "ib-forecasting-nowcast"
 #: the registered model of equipment's detectors
 ANOMALY = "ib-anomaly"
 
-#: what a shard is called where there is one
-SHARD = "shard-0"
+
+#: whose ingest sequence the telemetry is
+_SHARD = "shard-0"
 
 #: the registered model of investment targets
 TARGETING = "ib-targeting"
@@ -176,19 +180,36 @@ class Brain:
         from streaming.assessing import Limits
         from streaming.runtime import Sizes, Stores, Telemetry
 
-        settings, day, shard = self.settings, 86_400_000_000, SHARD
+        settings, day = self.settings, 86_400_000_000
         stores = Stores(
             SqlInbox(open_database(settings.telemetry_database)),
-            DeltaLake(settings.lake / shard, shard),
-            FolderSnapshots(settings.snapshots / shard),
+            DeltaLake(settings.lake / _SHARD, _SHARD),
+            FolderSnapshots(settings.snapshots / _SHARD),
         )
         return Telemetry(
             stores,
             lambda: to_microseconds(self.clock()),
+            scorer=self._scorer,
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
-            sizes=Sizes(most_channels=settings.telemetry_channels),
+            sizes=Sizes(
+                most_channels=settings.telemetry_channels,
+                drain_seconds=settings.telemetry_lake_seconds,
+                snapshot_seconds=settings.telemetry_snapshot_seconds,
+            ),
             free=lambda: (shutil.disk_usage(settings.home.resolve()).free, settings.free_megabytes * 1_000_000),
         )
+
+    def _scorer(self, index: ChannelIndex, declarations: Declarations) -> Scorer:
+        """The live state of a shard, new."""
+        from models.anomaly.decisions import LiveDecider
+        from models.anomaly.episodes import Merger
+        from models.anomaly.fleet import LiveFleet
+        from streaming.episodes import EpisodeJudge
+        from streaming.scorer import Scorer
+        from streaming.watch import Watch
+
+        judge = EpisodeJudge(_SHARD, self.episodes, Merger(_SHARD, index, declarations))
+        return Scorer({"watch": Watch(LiveFleet(self.settings.telemetry_channels), LiveDecider())}, judge, declarations)
 
     @cached_property
     def chain(self) -> ChainStore:
@@ -249,7 +270,7 @@ class Brain:
         from industrial_brain.storage.lake import DeltaLake
 
         settings = self.settings
-        return SqlEquipmentStore(open_database(settings.telemetry_database), DeltaLake(settings.lake / SHARD, SHARD))
+        return SqlEquipmentStore(open_database(settings.telemetry_database), DeltaLake(settings.lake / _SHARD, _SHARD))
 
     def _registry_of(
         self, model: str, requirements: Sequence[str], inputs: tuple[tuple[str, str], ...] | None = None

@@ -22,6 +22,8 @@ class Settings(BaseSettings):
         free_megabytes: what stays free of the disk below `home`: readings are refused before it is used up.
         telemetry_channels: most channels (metrics of devices) that may ever be followed.
         telemetry_new_channels: most channels that a site may begin in a minute.
+        telemetry_lake_seconds: between two moves of readings from the inbox to the lake.
+        telemetry_snapshot_seconds: between two snapshots of the live state.
         telemetry_days: how long readings are kept, by event time.
     """
 
@@ -44,6 +46,8 @@ class Settings(BaseSettings):
     telemetry_new_channels: int = Field(
         default=100_000, gt=0, description="Most channels that a site may begin in a minute; default: 100,000."
     )
+    telemetry_lake_seconds: float = Field(default=10.0, gt=0, description="Inbox to lake, every so often; default: 10.")
+    telemetry_snapshot_seconds: float = Field(default=300.0, gt=0, description="Between snapshots; default: 300.")
     telemetry_days: int = Field(default=366, gt=0, description="Days that readings are kept; default: 366.")
 
     @property

@@ -38,6 +38,7 @@ from serving.routers import (
     nowcasts,
     operations,
     overrides,
+    readings,
     targets,
     telemetry,
 )
@@ -171,6 +172,7 @@ def create_app(services: Services) -> FastAPI:
         anomalies,
         telemetry,
         influx,
+        readings,
     ):
         app.include_router(part.router)
     return app

@@ -21,7 +21,8 @@ class Backlog:
         self._done = dict(readers)
         self._entries: deque[Entry] = deque()
         self._rows = 0
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed, self._advanced = threading.Condition(lock), threading.Condition(lock)
         self._closed = False
 
     @property
@@ -59,6 +60,12 @@ class Backlog:
         with self._changed:
             self._done[reader] = max(seq, self._done[reader])
             self._drop()
+            self._advanced.notify_all()
+
+    def wait_until(self, reader: str, seq: int, seconds: float) -> bool:
+        """Wait for a reader to have done a seq; whether it has."""
+        with self._advanced:
+            return self._advanced.wait_for(lambda: self._done[reader] >= seq, seconds)
 
     def position(self, reader: str) -> int:
         """The seq up to which a reader has done everything."""

@@ -56,6 +56,7 @@ class ChannelIndex:
         self._seed = np.uint64(seed)
         self._sites, self._metrics, self._units = _Words(), _Words(), _Words("")
         self._device_count = self._count = 0
+        self._devices_of_site: list[int] = []
         self._device_slots = np.full(_FIRST_SLOTS, -1, np.int32)
         self._channel_slots = np.full(_FIRST_SLOTS, -1, np.int32)
         self._names = np.zeros(_FIRST_BYTES, np.uint8)
@@ -87,6 +88,9 @@ class ChannelIndex:
         """
         room = max(0, min(room, self.most - self._count))
         site_number = self._sites.add(site)
+        if site_number == len(self._devices_of_site):
+            self._devices_of_site.append(0)
+        devices_before = self._device_count
         metrics = self._numbers(self._metrics, metric.names, room)
         units = np.array([self._units.add(name) for name in unit.names], np.int32)
         unit_of_row = units[unit.codes]
@@ -116,6 +120,7 @@ class ChannelIndex:
             self._count,
             key,
         )
+        self._devices_of_site[site_number] += self._device_count - devices_before
         return key, unit_of_row
 
     def unit_numbers(self, keys: Keys) -> Keys:
@@ -199,6 +204,11 @@ class ChannelIndex:
         return find_device(
             data, site_number, self._seed, self._device_slots, self._names, self._ends, self._device_site
         )
+
+    def device_count(self, site: str) -> int:
+        """How many devices a site has."""
+        number = self._sites.number(site)
+        return 0 if number < 0 else self._devices_of_site[number]
 
     def device_name(self, number: int) -> str:
         return bytes(self._names[self._ends[number] : self._ends[number + 1]]).decode()

@@ -154,9 +154,9 @@ class Writer:
             self._wake.notify()
         return future
 
-    def declare(self, channel: Sequence[int], declarations: Sequence[Declaration]) -> None:
+    def declare(self, declarations: Sequence[Declaration]) -> None:
         """Put declarations into the ingest sequence. To be called between groups."""
-        entry = Declared(self._seq + 1, self._clock(), tuple(channel), tuple(declarations))
+        entry = Declared(self._seq + 1, self._clock(), tuple(declarations))
         self._commit(Group((entry,), self._assessor.unstated()))
 
     def newest(self) -> Newest:

@@ -11,18 +11,30 @@ import structlog
 
 from industrial_brain.domain.errors import BrainError, UnavailableError
 from industrial_brain.domain.ingest import Inbox, Lake, Rows, Snapshots
-from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Batch, Declaration, Keys, Micros, Receipt, Submission
+from industrial_brain.domain.telemetry import (
+    MICROS_PER_SECOND,
+    Batch,
+    Decided,
+    Declaration,
+    Keys,
+    Micros,
+    Receipt,
+    Submission,
+)
 from streaming.assessing import Assessor, Limits, Newest
 from streaming.backlog import Backlog
 from streaming.channels import ChannelIndex
+from streaming.declarations import Declarations
 from streaming.intake import Flow, Writer
-from streaming.scorer import Arrays, Scorer
+from streaming.scorer import Scorer
 from streaming.workers import DrainingThread, ScoringThread
 
 log = structlog.get_logger(__name__)
 
 #: how long a declaration may wait for its turn, in seconds
 _PATIENCE = 60.0
+#: how long, in seconds, one waits for it to be scored
+_LAG = 5.0
 _HOUR = 3600 * MICROS_PER_SECOND
 
 
@@ -66,6 +78,7 @@ class _Running:
     """What there is between start and stop."""
 
     index: ChannelIndex
+    declarations: Declarations
     newest: Newest
     backlog: Backlog
     writer: Writer
@@ -78,7 +91,7 @@ class Telemetry:
 
     Args:
         clock: microseconds since 1970.
-        scorer: makes the live state, new and empty; called at every start. None: nothing is scored.
+        scorer: makes the live state, new and empty; called at every start. None: nothing is watched.
         free: bytes that the disk has left, and the least that has to stay free.
     """
 
@@ -87,16 +100,15 @@ class Telemetry:
         stores: Stores,
         clock: Callable[[], int],
         *,
-        scorer: Callable[[ChannelIndex], Scorer] | None = None,
+        scorer: Callable[[ChannelIndex, Declarations], Scorer] | None = None,
         limits: Limits | None = None,
         flow: Flow | None = None,
         sizes: Sizes | None = None,
         free: Callable[[], tuple[int, int]] = lambda: (1, 0),
     ) -> None:
-        self._stores, self._clock, self._make_scorer, self._free = stores, clock, scorer, free
+        self._stores, self._clock, self._make_scorer, self._free = stores, clock, scorer or _unwatched, free
         self._limits, self._flow, self._sizes = limits or Limits(), flow or Flow(), sizes or Sizes()
         self._now: _Running | None = None
-        self._scorer: Scorer | None = None
 
     def start(self) -> None:
         """Take the shard, rebuild what was in memory, begin to take readings.
@@ -132,22 +144,31 @@ class Telemetry:
         return self._running.index
 
     @property
-    def scorer(self) -> Scorer | None:
-        """The live state; None where nothing is scored."""
+    def scorer(self) -> Scorer:
+        """The live state."""
         return self._scorer
 
     async def submit(self, submission: Submission) -> Receipt:
         return await self._running.writer.submit(submission)
 
     def declare(self, declarations: Sequence[Declaration]) -> None:
-        """Tell the live state what operators said of channels that there are, at a place in the ingest sequence.
+        """Put what operators said of devices and channels, known or to come, into the ingest sequence.
 
-        A declaration of a device is one of each of its channels.
+        It is durable when this returns, and in `declarations`, unless the live state lags far behind. A later declaration
+        of the same device, or of the same metric of it, replaces the earlier one.
+
+        Raises:
+            UnavailableError: the inbox does not take it.
         """
-        writer, index = self._running.writer, self.channels
-        pairs = [(key, one) for one in declarations for key in _keys_of(index, one)]
-        if pairs:
-            writer.between_groups(lambda: writer.declare(*zip(*pairs, strict=True))).result(_PATIENCE)
+        now = self._running
+        if declarations:
+            now.writer.between_groups(lambda: now.writer.declare(declarations)).result(_PATIENCE)
+            now.backlog.wait_until("scorer", now.writer.seq, _LAG)
+
+    @property
+    def declarations(self) -> Declarations:
+        """What is declared, as far as the live state has read the sequence."""
+        return self._running.declarations
 
     def newest(self, key: int) -> tuple[int, float, int] | None:
         """Event time, value and quality of the newest reading of a channel, by event time; None without any."""
@@ -174,9 +195,12 @@ class Telemetry:
         index = ChannelIndex(sizes.most_channels, secrets.randbits(63))
         for block in inbox.names():
             index.restore(block)
-        self._scorer = self._make_scorer(index) if self._make_scorer is not None else None
+        declarations = Declarations(index)
+        self._scorer = self._make_scorer(index, declarations)
         newest = Newest.reserved(sizes.most_channels)
         at = self._restore(newest, len(index))
+        for said in inbox.declared(at):
+            declarations.take(said)
         backlog = Backlog({"lake": lake.stored_until(), "scorer": at})
         for entry in inbox.entries(min(at, lake.stored_until())):
             if isinstance(entry, Batch) and entry.seq > at:
@@ -201,7 +225,7 @@ class Telemetry:
         draining = DrainingThread(
             backlog, lake, clock, sizes.drain_seconds, sizes.drain_rows, self._limits.retention, forget("lake")
         )
-        return _Running(index, newest, backlog, writer, scoring, draining)
+        return _Running(index, declarations, newest, backlog, writer, scoring, draining)
 
     def _restore(self, newest: Newest, channels: int) -> int:
         """Load the newest snapshot; its seq. Without one, the newest readings are those of the lake."""
@@ -215,15 +239,11 @@ class Telemetry:
         newest.ts[:count] = arrays["newest.ts"][:count]
         newest.value[:count] = arrays["newest.value"][:count]
         newest.quality[:count] = arrays["newest.quality"][:count]
-        if self._scorer is not None:
-            self._load(self._scorer, arrays)
-        return seq
-
-    def _load(self, scorer: Scorer, arrays: Arrays) -> None:
         try:
-            scorer.load(arrays)
+            self._scorer.load(arrays)
         except (BrainError, KeyError, ValueError) as error:  # of another release
             log.warning("live_state_begins_anew", reason=str(error))
+        return seq
 
     def _earlier(self, keys: Keys, ts: Micros) -> Iterable[Rows]:
         """What is stored at these moments, among others: hour by hour from the lake, then what is not there yet."""
@@ -245,9 +265,18 @@ class Telemetry:
         return self._now
 
 
-def _keys_of(index: ChannelIndex, declaration: Declaration) -> list[int]:
-    if declaration.metric is None:
-        device = index.device_number(declaration.site, declaration.device)
-        return [] if device < 0 else index.keys_of(device)
-    key = index.key(declaration.site, declaration.device, declaration.metric)
-    return [] if key < 0 else [key]
+class _Nobody:
+    """A judge that makes nothing of anything."""
+
+    def taken(self) -> int:
+        return 0
+
+    def take(self, seq: int, at: int, decided: Sequence[Decided]) -> None:
+        return None
+
+    def flush(self) -> None:
+        return None
+
+
+def _unwatched(_: ChannelIndex, declarations: Declarations) -> Scorer:
+    return Scorer({}, _Nobody(), declarations)

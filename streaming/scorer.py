@@ -1,4 +1,4 @@
-"""Scoring: entries in order of seq, each judged by the fleet, decided on, and handed to the judge of episodes.
+"""Scoring: entries in order of seq, each judged, decided on, and handed to the judge of episodes.
 
 All that happens here is a function of the ingest sequence: no clock is looked at, so the same entries from the same snapshot
 give the same bytes.
@@ -7,16 +7,17 @@ give the same bytes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import structlog
 
-from industrial_brain.domain.errors import UnavailableError
+from industrial_brain.domain.errors import BundleError, UnavailableError
 from industrial_brain.domain.ingest import Declared, Entry
-from industrial_brain.domain.telemetry import Batch, Decided, Decider, Fleet, Judge
+from industrial_brain.domain.telemetry import Batch, Decided, Declaration, Judge
+from streaming.declarations import Declarations
 
 log = structlog.get_logger(__name__)
 
@@ -27,23 +28,27 @@ _RETRY_SECONDS = 1.0
 
 
 class Watcher(Protocol):
-    """What else looks at batches: models of equipment classes. Decides by itself."""
+    """What looks at batches and decides: the watch of the live fleet, models of equipment classes."""
 
-    def watch(self, batch: Batch) -> Decided | None:
-        """Judge a batch, in order of seq; None if it has nothing to say."""
+    def take(self, batch: Batch) -> Sequence[Decided]:
+        """Decisions on a batch, in order of seq. One without rows marks that time has passed."""
+        ...
+
+    def declare(self, keys: Sequence[int], declarations: Sequence[Declaration]) -> None:
+        """Take over what operators said of these channels."""
         ...
 
     def save(self) -> Arrays:
         """The whole state as arrays, by name."""
         ...
 
-    def load(self, arrays: Arrays) -> None:
-        """Become a saved state."""
+    def load(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Become a saved state. Raises BundleError."""
         ...
 
 
 class Scorer:
-    """The live state of a shard: fleet, decider, watchers, judge.
+    """The live state of a shard.
 
     Args:
         wait: sleeps so many seconds; told apart for tests.
@@ -51,13 +56,13 @@ class Scorer:
 
     def __init__(
         self,
-        fleet: Fleet,
-        decider: Decider,
+        watchers: Mapping[str, Watcher],
         judge: Judge,
-        watchers: Sequence[Watcher] = (),
+        declarations: Declarations,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.fleet, self.decider, self.judge, self.watchers, self._wait = fleet, decider, judge, tuple(watchers), wait
+        self.watchers, self._judge, self._declarations, self._wait = dict(watchers), judge, declarations, wait
+        self._begun = 0  # channels that have had a reading
 
     def take(self, entry: Entry, going_on: Callable[[], bool] = lambda: True) -> None:
         """Take one entry; the next one's seq is one more.
@@ -66,13 +71,17 @@ class Scorer:
             going_on: asked before another attempt is made to reach a judge that does not answer.
         """
         if isinstance(entry, Declared):
-            self.fleet.declare(entry.channel, entry.declarations)
+            self._declarations.take(entry)
+            self._declare(self._declarations.keys(entry, self._begun))
             decided: list[Decided] = []
         else:
-            decided = self._decide(entry)
+            if len(entry) and (begun := int(entry.channel.max()) + 1) > self._begun:
+                self._declare(range(self._begun, begun))
+                self._begun = begun
+            decided = [one for watcher in self.watchers.values() for one in watcher.take(entry)]
         while True:
             try:
-                self.judge.take(entry.seq, entry.received_at, decided)
+                self._judge.take(entry.seq, entry.received_at, decided)
                 return
             except UnavailableError as error:
                 log.warning("episodes_unavailable", seq=entry.seq, error=str(error))
@@ -82,29 +91,26 @@ class Scorer:
 
     def save(self) -> Arrays:
         """The state behind the last entry, which the judge has made durable."""
-        self.judge.flush()
-        found = {f"fleet.{name}": array for name, array in self.fleet.save().items()}
-        found |= {f"decider.{name}": array for name, array in self.decider.save().items()}
-        for number, watcher in enumerate(self.watchers):
-            found |= {f"watcher{number}.{name}": array for name, array in watcher.save().items()}
+        self._judge.flush()
+        found: Arrays = {"begun": np.array([self._begun], np.int64)}
+        for part, watcher in self.watchers.items():
+            found |= {f"{part}/{name}": array for name, array in watcher.save().items()}
         return found
 
-    def load(self, arrays: Arrays) -> None:
-        """Become a saved state."""
-        self.fleet.load(_below("fleet", arrays))
-        self.decider.load(_below("decider", arrays))
-        for number, watcher in enumerate(self.watchers):
-            watcher.load(_below(f"watcher{number}", arrays))
+    def load(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Become a saved state. A part that was not there when it was saved stays new. Raises BundleError."""
+        if "begun" not in arrays:
+            raise BundleError("The snapshot holds no live state.")
+        self._begun = int(arrays["begun"][0])
+        for part, watcher in self.watchers.items():
+            saved = {
+                name.removeprefix(f"{part}/"): value for name, value in arrays.items() if name.startswith(f"{part}/")
+            }
+            if saved:
+                watcher.load(saved)
 
-    def _decide(self, batch: Batch) -> list[Decided]:
-        scored = self.fleet.score(batch) if len(batch) else self.fleet.look(batch.seq, batch.received_at)
-        decided = [self.decider.decide(scored, batch.received_at)]
-        for watcher in self.watchers:
-            more = watcher.watch(batch)
-            if more is not None:
-                decided.append(more)
-        return decided
-
-
-def _below(part: str, arrays: Arrays) -> Arrays:
-    return {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
+    def _declare(self, keys: Sequence[int]) -> None:
+        found, said = self._declarations.of_channels(keys)
+        if found:
+            for watcher in self.watchers.values():
+                watcher.declare(found, said)

@@ -26,7 +26,6 @@ class ScoringThread:
     """Takes entries in order; every so often keeps a snapshot.
 
     Args:
-        scorer: None where nothing is scored: the newest readings have snapshots all the same.
         every: seconds between snapshots.
         kept: told the seq of a snapshot that is on the disk.
         at: seq of the snapshot that was loaded.
@@ -35,7 +34,7 @@ class ScoringThread:
     def __init__(
         self,
         backlog: Backlog,
-        scorer: Scorer | None,
+        scorer: Scorer,
         snapshots: Snapshots,
         writer: Writer,
         clock: Callable[[], int],
@@ -63,8 +62,7 @@ class ScoringThread:
             entries = self._backlog.wait("scorer", 0.5)
             for entry in entries:
                 try:
-                    if self._scorer is not None:
-                        self._scorer.take(entry, lambda: not self._stopping.is_set())
+                    self._scorer.take(entry, lambda: not self._stopping.is_set())
                 except Exception as error:  # a defect in a detector must not stop the taking in of readings
                     log.exception("scoring_failed", seq=entry.seq, error=str(error))
                 self._seq = entry.seq
@@ -88,10 +86,10 @@ class ScoringThread:
         self._next = self._clock() + self._every
 
 
-def snapshot_arrays(newest: Newest, scorer: Scorer | None) -> Arrays:
+def snapshot_arrays(newest: Newest, scorer: Scorer) -> Arrays:
     """What a snapshot holds."""
     arrays: Arrays = {"newest.ts": newest.ts, "newest.value": newest.value, "newest.quality": newest.quality}
-    return arrays if scorer is None else arrays | scorer.save()
+    return arrays | scorer.save()
 
 
 class DrainingThread:

@@ -17,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("forecasting")(forecasting)
     group.command("targeting")(targeting)
     group.command("anomaly")(anomaly)
+    group.command("risk")(risk)
     group.command("nowcast")(nowcast)
     group.command("growth")(growth)
     group.command("members")(members)
@@ -92,6 +93,33 @@ def anomaly(
     from benchmarks.anomaly import run_anomaly
 
     run_anomaly(folders, peers=peers, json_file=json_file, predictions=predictions, markdown=markdown, console=out)
+
+
+def risk(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Sets to measure on, a folder each.")],
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Run XGBoost, gradient boosting, a random forest, logistic regression, too.")
+    ] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Folder for what the scores come from.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="Folder for reliability diagrams (needs matplotlib).")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """How well our risk engine ranks and how true its probabilities are, on tables of cases, beside peers on the same folds.
+
+    Example: `brain benchmark risk data/risk/ai4i2020 --peers`
+    """
+    from benchmarks.risk import run_risk
+
+    run_risk(
+        folders,
+        peers=peers,
+        json_file=json_file,
+        predictions=predictions,
+        pictures=pictures,
+        markdown=markdown,
+        console=out,
+    )
 
 
 def nowcast(

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from industrial_brain.cli.city import simulate_city
-from industrial_brain.cli.terminal import err, now, out, progress_bar
+from industrial_brain.cli.terminal import err, now, out, progress_bar, table
 from industrial_brain.domain.errors import BrainError, InputError
 
 if TYPE_CHECKING:
     from industrial_brain.cli.feeding import Pace, Tally
+    from industrial_brain.simulation.labels import Agreement
     from industrial_brain.simulation.plant import Plant
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -26,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Make things up, and say so: simulated cities, telemetry.", no_args_is_help=True)
     group.command("city")(simulate_city)
     group.command("telemetry")(telemetry)
+    group.command("score")(score)
     app.add_typer(group, name="simulate")
 
 
@@ -88,6 +90,25 @@ def telemetry(
         _post(plant, server, key, pace, Format(shape), labels)
 
 
+def score(
+    labels: Annotated[Path, typer.Argument(help="Ground truth, as `brain simulate telemetry --labels` wrote it.")],
+    server: _Server = None,
+    key: _Key = "",
+) -> None:
+    """Compare the anomalies that a server has found with the faults that were planted: precision, recall, delay.
+
+    Example: `brain simulate score labels.json --server http://127.0.0.1:8000`
+    """
+    from industrial_brain.cli.episodes import episodes_of
+    from industrial_brain.simulation.labels import agreement, read_truth
+    from serving.sending import TelemetryServer
+
+    truth = read_truth(labels)
+    if server is None:
+        raise InputError("Whose anomalies?", "Give --server URL.")
+    _print_agreement(agreement(truth, episodes_of(TelemetryServer(server, key), truth)))
+
+
 def _post(plant: Plant, server: str, key: str, pace: Pace, shape: str, labels: Path | None) -> None:
     from industrial_brain.cli.feeding import CONNECTIONS, Format, Tally, feed
     from industrial_brain.simulation.labels import truth_of, write_truth
@@ -147,6 +168,21 @@ def _write(plant: Plant, file: Path) -> None:
     except OSError as error:
         raise InputError(f"'{file}' can't be written: {error}.", "Name another file.") from error
     out.print(f"Wrote {len(readings_table):,} simulated readings to {file}.", soft_wrap=True)
+
+
+def _print_agreement(found: Agreement) -> None:
+    listing = table("fault", "planted#", "found#", "delay (min)#", "seen as")
+    for kind in found.kinds:
+        delay = "-" if kind.delay is None else f"{kind.delay / 60:.1f}"
+        listing.add_row(kind.kind, str(kind.planted), str(kind.found), delay, ", ".join(kind.causes) or "-")
+    out.print(listing)
+    precision = "-" if found.precision is None else f"{found.precision:.0%}"
+    recall = "-" if found.recall is None else f"{found.recall:.0%}"
+    out.print(
+        f"Simulated faults: {found.found} of {found.planted} found (recall {recall}); {found.right} of {found.episodes} "
+        f"episodes belong to one (precision {precision}); {found.false_per_device_day:.3f} false episodes a device and day.",
+        soft_wrap=True,
+    )
 
 
 def _whole_seconds(moment: dt.datetime) -> int:

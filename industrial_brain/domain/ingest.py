@@ -28,11 +28,10 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What operators said of channels, at its place in the ingest sequence. `declarations[i]` is of `channel[i]`."""
+    """What operators said of devices and channels, known or to come, at its place in the ingest sequence."""
 
     seq: int
     received_at: int
-    channel: tuple[int, ...]
     declarations: tuple[Declaration, ...]
 
 
@@ -78,6 +77,10 @@ class Inbox(Protocol):
 
     def entries(self, after: int) -> Iterator[Entry]:
         """What is stored behind a seq, in order. Batches that were forgotten are left out."""
+        ...
+
+    def declared(self, until: int) -> Iterator[Declared]:
+        """Everything ever declared up to a seq, in order."""
         ...
 
     def known(self, digests: Sequence[bytes], since: int) -> set[bytes]:

@@ -20,6 +20,7 @@ from industrial_brain.domain.observations import Observation, ObservationBatch
 from industrial_brain.domain.overrides import Override, OverrideState, RepeatableRequest
 from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.risks import Flags, RiskTable
 
 T = TypeVar("T")
 
@@ -54,6 +55,26 @@ class Forecaster(Protocol):
 
     def forecast(self, horizon: int, future: Covariates | None = None) -> Distribution:
         """The next `horizon` periods of every series."""
+        ...
+
+
+class RiskModel(Protocol):
+    """Learns which cases come to harm. A fitted model is immutable; a high risk is bad."""
+
+    def fit(self, table: RiskTable, harmed: Flags, seed: int = 0) -> Self:
+        """Learn from cases whose end is known. The table is left as it was.
+
+        Raises:
+            InputError: the cases teach nothing, because all or none of them came to harm.
+        """
+        ...
+
+    def predict(self, table: RiskTable) -> Floats:
+        """(n,) probability that a case comes to harm, of cases with the columns that the model was fitted on.
+
+        Raises:
+            InputError: a column is missing, or is text where numbers were learnt from.
+        """
         ...
 
 

@@ -20,6 +20,10 @@ from industrial_brain.simulation.sensors import METRICS
 GRACE_READINGS = 30
 
 
+#: stands for the device of an episode that is a whole site's
+WHOLE_SITE = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """One planted fault as a reader of the file meets it.
@@ -218,7 +222,8 @@ class Agreement:
 def agreement(truth: Truth, episodes: Iterable[Episode]) -> Agreement:
     """How many episodes are right, how many faults were found, and how soon.
 
-    An episode belongs to a fault if it is of a device that shows the fault and overlaps it, or begins at most
+    An episode belongs to a fault if it is of a device that shows the fault (or of the site, where a gateway is silent) and
+    overlaps it, or begins at most
     `GRACE_READINGS` readings after its end. A fault is found if any episode belongs to it.
 
     When not to use it: it counts episodes, so one that lasts all day agrees with every fault of its device.
@@ -226,7 +231,7 @@ def agreement(truth: Truth, episodes: Iterable[Episode]) -> Agreement:
     grace = round(GRACE_READINGS * truth.every * 1e6)
     of_device: dict[tuple[str, str], list[Label]] = {}
     for label in truth.labels:
-        for device in label.devices:
+        for device in (*label.devices, *((WHOLE_SITE,) if label.kind is Kind.OUTAGE else ())):
             of_device.setdefault((label.site, device), []).append(label)
     first: dict[str, Episode] = {}
     count = right = 0

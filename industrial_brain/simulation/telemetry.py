@@ -19,6 +19,9 @@ from industrial_brain.simulation.plant import Plant
 from industrial_brain.simulation.sensors import METRICS, Equipment
 from industrial_brain.simulation.streams import stream
 
+#: steps
+LONGEST_BLOCK = 240
+
 _MISSING = 0.05
 _JITTER = 0.002  # of the interval
 _LOCAL_HOURS = 8.0  # Chongqing's clock, ahead of UTC
@@ -49,14 +52,14 @@ class Readings:
         return len(self.ts)
 
 
-def blocks(plant: Plant, longest: int = 240, live_from: int | None = None) -> Iterator[tuple[Readings, ...]]:
+def blocks(plant: Plant, longest: int = LONGEST_BLOCK, live_from: int | None = None) -> Iterator[tuple[Readings, ...]]:
     """All readings in the order of time: one entry a block, in it one part a site. What is read depends on the cuts.
 
     Args:
-        longest: most steps a block.
+        longest: most steps a block, at most `LONGEST_BLOCK`.
         live_from: from this step on, a block is one step.
     """
-    steps = int(np.clip(_CELLS // plant.channels, 1, max(longest, 1)))
+    steps = int(np.clip(_CELLS // plant.channels, 1, np.clip(longest, 1, LONGEST_BLOCK)))
     live_from = plant.steps if live_from is None else live_from
     making = _Making(plant)
     first = 0

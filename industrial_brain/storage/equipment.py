@@ -9,12 +9,12 @@ import numpy as np
 import sqlalchemy as sa
 
 from industrial_brain.domain.equipment import History, Machine
-from industrial_brain.domain.ingest import Declared, Names, Rows
+from industrial_brain.domain.ingest import Names, Rows
 from industrial_brain.domain.telemetry import Declaration, Keys, Quality
 from industrial_brain.storage.database import reading
-from industrial_brain.storage.inbox import read_batch, read_event, read_names
+from industrial_brain.storage.inbox import SqlInbox, read_batch, read_names
 from industrial_brain.storage.lake import DeltaLake
-from industrial_brain.storage.telemetry_tables import batch, event, names
+from industrial_brain.storage.telemetry_tables import batch, names
 
 
 class SqlEquipmentStore:
@@ -32,35 +32,20 @@ class SqlEquipmentStore:
         if not sa.inspect(self._engine).has_table(names.name):
             return []
         channels: dict[tuple[str, str], dict[str, int]] = {}
-        who: dict[int, tuple[str, str]] = {}
         for block in self._names():
             for row, key in enumerate(block.channel.tolist()):
-                device = block.site[row], block.device[row]
-                channels.setdefault(device, {})[block.metric[row]] = key
-                who[key] = device
-        classes: dict[tuple[str, str], str] = {}
-        seconds: dict[tuple[str, str], float] = {}
-        counters: set[int] = set()
-        for key, said in self._declared():
-            if key not in who:
+                channels.setdefault((block.site[row], block.device[row]), {})[block.metric[row]] = key
+        said = self._declarations()
+        found = []
+        for (site, device), keys in channels.items():
+            own = said.get((site, device, None))
+            if own is None or own.equipment is None or equipment not in (None, own.equipment):
                 continue
-            device = who[key]
-            if said.equipment is not None:
-                classes[device] = said.equipment
-            if said.seconds is not None:
-                seconds[device] = said.seconds
-            (counters.add if said.counter else counters.discard)(key)
-        found = [
-            Machine(
-                *device,
-                of,
-                {metric: key for metric, key in sorted(channels[device].items()) if key not in counters},
-                seconds.get(device),
-            )
-            for device, of in classes.items()
-            if equipment is None or of == equipment
-        ]
-        return sorted((one for one in found if one.channels), key=lambda one: one.name)
+            of_metric = {metric: said.get((site, device, metric)) for metric in keys}
+            kept = {metric: keys[metric] for metric, one in sorted(of_metric.items()) if one is None or not one.counter}
+            if kept:
+                found.append(Machine(site, device, own.equipment, kept, own.seconds))
+        return sorted(found, key=lambda one: one.name)
 
     def history(self, channels: Sequence[int], start: int, end: int) -> History:
         wanted = np.unique(np.array(channels, dtype=np.int32))
@@ -76,14 +61,11 @@ class SqlEquipmentStore:
         for body in self._column(names.c.body, names.c.block):
             yield read_names(body)
 
-    def _declared(self) -> Iterator[tuple[int, Declaration]]:
-        """What was said of each channel, in the order in which it was."""
-        chosen = sa.select(event).where(event.c.shard == self._number, event.c.body.is_not(None)).order_by(event.c.seq)
-        with reading(self._engine) as connection:
-            found = [read_event(row) for row in connection.execute(chosen)]
-        for entry in found:
-            if isinstance(entry, Declared):
-                yield from zip(entry.channel, entry.declarations, strict=True)
+    def _declarations(self) -> dict[tuple[str, str, str | None], Declaration]:
+        """What is in force of each device (metric None) and metric: a later declaration replaces the earlier one."""
+        inbox = SqlInbox(self._engine, self._number)
+        entries = inbox.declared(inbox.last_seq())
+        return {(one.site, one.device, one.metric): one for entry in entries for one in entry.declarations}
 
     def _waiting(self, wanted: Keys) -> Iterator[Rows]:
         """Rows of these channels that are still in the inbox, batch by batch."""

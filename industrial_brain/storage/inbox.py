@@ -83,6 +83,15 @@ class SqlInbox:
             yield from sorted(found, key=lambda entry: entry.seq)
             after = until
 
+    def declared(self, until: int) -> Iterator[Declared]:
+        said = sa.select(event).where(event.c.shard == self._number, event.c.seq <= until, event.c.body.is_not(None))
+        with reading(self._engine) as connection:
+            rows = connection.execute(said.order_by(event.c.seq)).all()
+        for row in rows:
+            entry = read_event(row)
+            if isinstance(entry, Declared):
+                yield entry
+
     def known(self, digests: Sequence[bytes], since: int) -> set[bytes]:
         these = sa.select(request.c.digest).where(
             request.c.shard == self._number, request.c.digest.in_(digests), request.c.received_at >= since
@@ -189,16 +198,14 @@ def _event_body(entry: Entry) -> bytes | None:
     if isinstance(entry, Batch):
         return None
     said = [dataclasses.asdict(declaration) for declaration in entry.declarations]
-    return json.dumps({"channel": entry.channel, "declarations": said}).encode()
+    return json.dumps(said).encode()
 
 
 def read_event(row: Any) -> Entry:
     """A minute that passed, or what operators declared, from its row."""
     if row.body is None:
         return Batch.tick(row.seq, row.received_at)
-    said = json.loads(row.body)
-    declarations = tuple(Declaration(**one) for one in said["declarations"])
-    return Declared(row.seq, row.received_at, tuple(said["channel"]), declarations)
+    return Declared(row.seq, row.received_at, tuple(Declaration(**one) for one in json.loads(row.body)))
 
 
 def _names_body(block: Names) -> bytes:

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ class FolderSnapshots:
     def newest(self, until: int | None = None) -> tuple[int, dict[str, npt.NDArray[np.generic]]] | None:
         for seq, _, folder in reversed(self._list()):
             if until is None or seq <= until:
-                return seq, {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
+                return seq, {unquote(file.stem): np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}
         return None
 
     def _save(self, seq: int, at: int, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
@@ -46,7 +47,7 @@ class FolderSnapshots:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         for name, array in arrays.items():
-            with (unfinished / f"{name}.npy").open("wb") as file:
+            with (unfinished / f"{quote(name, safe='')}.npy").open("wb") as file:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())

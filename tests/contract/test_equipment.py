@@ -36,7 +36,7 @@ def said(seq: int) -> Declared:
         Declaration("plant", "p1", equipment="pump", seconds=60.0),
         Declaration("plant", "p1", "energy", counter=True),
     )
-    return Declared(seq, START, (0, 2), (pump, counter))
+    return Declared(seq, START, (pump, counter))
 
 
 def test_machines_are_declared_devices_without_their_counters(tmp_path: Path) -> None:

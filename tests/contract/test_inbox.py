@@ -76,13 +76,14 @@ NAMES = Names(
 
 
 def test_the_sequence_comes_back_in_order_and_to_the_bit(inbox: Inbox) -> None:
-    said = Declared(3, DAY + 2, (0, 1), (Declaration("works", "a", low=-1.5), Declaration("works", "b", "t", unit="K")))
+    said = Declared(3, DAY + 2, (Declaration("works", "a", low=-1.5), Declaration("works", "b", "t", unit="K")))
     inbox.commit(Group((batch(1), batch(2, rows=0))))
     inbox.commit(Group((said,)))
     inbox.commit(Group((batch(4, rows=1000),)))
     found = list(inbox.entries(0))
     assert [entry.seq for entry in found] == [1, 2, 3, 4]
     assert found[2] == said
+    assert (list(inbox.declared(2)), list(inbox.declared(3))) == ([], [said])
     for entry, rows in ((found[0], 3), (found[1], 0), (found[3], 1000)):
         assert isinstance(entry, Batch)
         assert same(entry, batch(entry.seq, rows))

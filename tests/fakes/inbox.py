@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from industrial_brain.domain.errors import UnavailableError
-from industrial_brain.domain.ingest import Entry, Group, Names
+from industrial_brain.domain.ingest import Declared, Entry, Group, Names
 from industrial_brain.domain.telemetry import Batch
 
 
@@ -38,6 +38,9 @@ class FakeInbox:
 
     def entries(self, after: int) -> Iterator[Entry]:
         yield from [entry for entry in self.stored if entry.seq > after]
+
+    def declared(self, until: int) -> Iterator[Declared]:
+        yield from [entry for entry in self.stored if isinstance(entry, Declared) and entry.seq <= until]
 
     def known(self, digests: Sequence[bytes], since: int) -> set[bytes]:
         return {digest for digest in digests if self.requests.get(digest, -1) >= since}

@@ -12,90 +12,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-import pyarrow as pa
 import pytest
 
 from industrial_brain.domain.errors import AuthenticationError, InputError
 from serving.mqtt.broker import Address, Broker
 from serving.mqtt.sparkplug_schema import DataType, Payload
+from tests.fakes.door import Door, opened
 from tests.mosquitto import PATIENCE, Mosquitto, password_file, publish, publish_all, running_mosquitto, self_signed
 
 TOPIC = "ib/v1/plant/l1/{}/telemetry"
-
-
-@dataclass
-class Door:
-    """A server's telemetry door: keeps readings by their identity, as the real one does.
-
-    Attributes:
-        before_answer: called when a request is kept and not answered yet; True: it never will be.
-        refusals: statuses to answer with first.
-    """
-
-    readings: dict[tuple[str, str, str, float], float] = field(default_factory=dict)
-    requests: int = 0
-    duplicates: int = 0
-    before_answer: Callable[[], bool] = lambda: False
-    refusals: list[int] = field(default_factory=list)
-    url: str = ""
-
-    def take(self, site: str, body: bytes) -> dict[str, object]:
-        rows = pa.ipc.open_stream(body).read_all().to_pylist()
-        new = {(site, row["device"], row["metric"], row["ts"].timestamp()): row["value"] for row in rows}
-        known = self.readings.keys() & new.keys()
-        assert all(self.readings[key] == new[key] for key in known)
-        self.readings |= new
-        self.requests += 1
-        self.duplicates += len(known)
-        return {"accepted": len(rows) - len(known), "duplicate": len(known), "late": 0, "rejected": 0, "errors": []}
-
-
-@contextmanager
-def opened(door: Door) -> Iterator[Door]:
-    """The door on the loopback."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_POST(self) -> None:  # http.server's name
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if door.refusals:
-                self._answer(door.refusals.pop(0), {"detail": "not now", "next_step": "later"})
-                return
-            told = door.take(parse_qs(urlsplit(self.path).query)["site"][0], body)
-            if not door.before_answer():
-                self._answer(200, told)
-
-        def _answer(self, status: int, body: dict[str, object]) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            if status != 200:
-                self.send_header("Retry-After", "0.2")
-            self.end_headers()
-            self.wfile.write(content)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    door.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield door
-    finally:
-        server.shutdown()
-        thread.join(PATIENCE)
-        server.server_close()
 
 
 @dataclass

@@ -47,12 +47,12 @@ class Scored:
 
 def roc_auc(hit: Flags, score: Floats) -> float:
     """Probability that a hit is ranked above a miss, ties counting half; 0.5 is chance. NaN without both kinds."""
-    return float(_figures(hit, score, np.ones((1, len(hit))))["roc_auc"][0])
+    return float(figures_of_draws(hit, score, np.ones((1, len(hit))))["roc_auc"][0])
 
 
 def pr_auc(hit: Flags, score: Floats) -> float:
     """Average precision; the share of hits is chance. NaN without a hit."""
-    return float(_figures(hit, score, np.ones((1, len(hit))))["pr_auc"][0])
+    return float(figures_of_draws(hit, score, np.ones((1, len(hit))))["pr_auc"][0])
 
 
 def precision_at(hit: Flags, score: Floats, k: int = TOP) -> float:
@@ -62,10 +62,10 @@ def precision_at(hit: Flags, score: Floats, k: int = TOP) -> float:
     >>> precision_at(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]), k=2)
     0.75
     """
-    return float(_figures(hit, score, np.ones((1, len(hit))), k)["precision_at_50"][0])
+    return float(figures_of_draws(hit, score, np.ones((1, len(hit))), k)["precision_at_50"][0])
 
 
-def _figures(hit: Flags, score: Floats, times: Floats, k: int = TOP) -> dict[str, Floats]:
+def figures_of_draws(hit: Flags, score: Floats, times: Floats, k: int = TOP) -> dict[str, Floats]:
     """Every metric for each of several draws, (draws,) each.
 
     Args:
@@ -109,8 +109,8 @@ def score_methods(
     draws = DRAWS if len(hit) <= _MANY else max(50, DRAWS * _MANY // len(hit))
     times = rng.multinomial(len(names), np.full(len(names), 1.0 / len(names)), draws).astype(np.float64)[:, place]
     once = np.ones((1, len(hit)))
-    value = {(m, f): float(v[0]) for m, s in scores.items() for f, v in _figures(hit, s, once).items()}
-    table = {(m, f): v for m, s in scores.items() for f, v in _figures(hit, s, times).items()}
+    value = {(m, f): float(v[0]) for m, s in scores.items() for f, v in figures_of_draws(hit, s, once).items()}
+    table = {(m, f): v for m, s in scores.items() for f, v in figures_of_draws(hit, s, times).items()}
     found = {}
     for method in scores:
         figures = {f: _interval(value[method, f], table[method, f]) for f in METRICS}

@@ -36,6 +36,8 @@ MATRIX = {
     ("POST", "/v1/overrides/{id}:withdraw"): OFFICE,
     ("POST", "/v1/forecast-jobs"): OFFICE,
     ("GET", "/v1/forecast-jobs"): OFFICE,
+    ("GET", "/v1/devices/{id}/readings"): OFFICE | {Role.FACTORY},
+    ("GET", "/v1/devices/{id}/latest"): OFFICE | {Role.FACTORY},
     ("GET", "/v1/forecast-jobs/{id}"): OFFICE,
     ("GET", "/v1/forecast-jobs/{id}/forecasts"): OFFICE,
     ("POST", "/v1/forecast-jobs/{id}:cancel"): OFFICE,
@@ -125,6 +127,10 @@ def test_each_role_reaches_its_routes_and_no_other(
         )
     if path.startswith("/v1/anomalies/"):
         city.find_anomaly("known", site="plant")
+    if path.startswith("/v1/devices/"):
+        reading = [{"device": "known", "metric": "t", "ts": "2026-02-28T23:00:00Z", "value": 1.0}]
+        headers = {"Authorization": f"Bearer {city.secrets[Role.ADMIN]}"}
+        assert anonymous.post("/v1/telemetry?site=plant", json=reading, headers=headers).status_code == 200
     _add_job(city, path, role)
     status = _call(anonymous, method, path, city.secrets[role])
     assert status in (200, 201, 202, 204) if role in MATRIX[method, path] else status == 403

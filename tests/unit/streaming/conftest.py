@@ -13,6 +13,7 @@ import pytest
 from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Coded, Receipt, Submission, Texts
 from streaming.assessing import Limits
 from streaming.channels import ChannelIndex
+from streaming.declarations import Declarations
 from streaming.intake import Flow
 from streaming.runtime import Sizes, Stores, Telemetry
 from streaming.scorer import Scorer
@@ -50,7 +51,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.inbox, self.lake, self.snapshots, self.now = FakeInbox(), FakeLake(), FakeSnapshots(), NOW
-        self.scorer: Callable[[ChannelIndex], Scorer] | None = None
+        self.scorer: Callable[[ChannelIndex, Declarations], Scorer] | None = None
         self.sizes = Sizes(most_channels=200, drain_seconds=3600)
         self.free = 1 << 40
         self.limits, self.flow = Limits(new_per_minute=50), Flow()

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from industrial_brain.domain.telemetry import Batch, Decided, Declaration, Scored
+from industrial_brain.domain.telemetry import Batch, Decided, Declaration
 from streaming.channels import ChannelIndex
-from streaming.runtime import Sizes
-from streaming.scorer import Arrays, Scorer
+from streaming.declarations import Declarations
+from streaming.scorer import Arrays, Scorer, Watcher
 from tests.unit.streaming.conftest import NOW, SECOND, Row, Stream
 
 
-class OrderedFleet:
-    """A fleet whose state tells entries, rows and their order apart: a hash of all that it was given."""
+class OrderedWatch:
+    """A watcher whose state tells entries, rows and their order apart: a hash of all that it was given."""
 
     def __init__(self) -> None:
         self.state = np.zeros(1, np.uint64)
 
-    def score(self, batch: Batch) -> Scored:
+    def take(self, batch: Batch) -> Sequence[Decided]:
+        self._mix(batch.received_at.to_bytes(8, "little"))
         for column in (batch.channel, batch.ts, batch.value, batch.quality, batch.late):
             self._mix(column.tobytes())
-        count = len(batch)
-        return Scored(
-            batch.seq,
-            batch.channel,
-            batch.ts,
-            np.ones(count, np.float32),
-            np.zeros(count, np.uint8),
-            batch.value.astype(np.float32),
-            batch.value.astype(np.float32),
-            np.zeros(count, np.float32),
-        )
-
-    def look(self, seq: int, now: int) -> Scored:
-        self._mix(now.to_bytes(8, "little"))
-        return self.score(Batch.tick(seq, now))
+        return []
 
     def declare(self, keys: Sequence[int], declarations: Sequence[Declaration]) -> None:
         self._mix(repr((list(keys), list(declarations))).encode())
@@ -45,7 +32,7 @@ class OrderedFleet:
     def save(self) -> Arrays:
         return {"state": self.state}
 
-    def load(self, arrays: Arrays) -> None:
+    def load(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
         self.state = np.array(arrays["state"], np.uint64)
 
     def _mix(self, data: bytes) -> None:
@@ -55,17 +42,11 @@ class OrderedFleet:
         self.state = np.array([mixed], np.uint64)
 
 
-class NoAlarms:
-    """A decider that finds nothing worth a person's time."""
+class Broken(OrderedWatch):
+    """A watcher with a defect."""
 
-    def decide(self, scored: Scored, at: int) -> Decided:
-        return Decided(scored, np.zeros(len(scored), np.bool_), 0.0, "none 1")
-
-    def save(self) -> Arrays:
-        return {}
-
-    def load(self, arrays: Arrays) -> None:
-        return None
+    def declare(self, keys: Sequence[int], declarations: Sequence[Declaration]) -> None:
+        raise ZeroDivisionError
 
 
 class Told:
@@ -86,25 +67,23 @@ class Told:
         return None
 
 
-def scored(stream: Stream, **sizes: float) -> list[Told]:
-    """Have the stream scored from now on; the judges of each start, oldest first."""
+def scored(stream: Stream, watcher: Callable[[], Watcher] = OrderedWatch) -> list[Told]:
+    """Have the stream watched from now on; the judges of each start, oldest first."""
     told: list[Told] = []
 
-    def make(_: ChannelIndex) -> Scorer:
+    def make(_: ChannelIndex, declarations: Declarations) -> Scorer:
         told.append(Told())
-        return Scorer(OrderedFleet(), NoAlarms(), told[-1])
+        return Scorer({"watch": watcher()}, told[-1], declarations)
 
     stream.scorer = make
-    stream.sizes = Sizes(most_channels=200, **{"drain_seconds": 3600.0, **sizes})  # type: ignore[arg-type]
     stream.restart()
     return told
 
 
-def fleet_state(stream: Stream) -> npt.NDArray[np.generic]:
-    """Of the live fleet once everything durable is scored and the stream is stopped."""
+def state(stream: Stream) -> npt.NDArray[np.generic]:
+    """Of the watcher, once everything durable is scored and the stream is stopped."""
     stream.telemetry.stop()
-    assert stream.telemetry.scorer is not None
-    return stream.telemetry.scorer.fleet.save()["state"]
+    return stream.telemetry.scorer.watchers["watch"].save()["state"]
 
 
 def some(second: int, devices: int = 5) -> list[Row]:
@@ -113,17 +92,12 @@ def some(second: int, devices: int = 5) -> list[Row]:
 
 def replayed(stream: Stream) -> npt.NDArray[np.generic]:
     """The state that every entry of the sequence gives, from the first on."""
-    fleet = OrderedFleet()
+    scorer = Scorer({"watch": OrderedWatch()}, Told(), Declarations(stream.telemetry.channels))
     entries = {entry.seq: entry for entry in (*stream.lake.stored, *stream.inbox.stored)}
     assert sorted(entries) == list(range(1, stream.inbox.last_seq() + 1))
     for _, entry in sorted(entries.items()):
-        if not isinstance(entry, Batch):
-            fleet.declare(entry.channel, entry.declarations)
-        elif len(entry):
-            fleet.score(entry)
-        else:
-            fleet.look(entry.seq, entry.received_at)
-    return fleet.save()["state"]
+        scorer.take(entry)
+    return scorer.watchers["watch"].save()["state"]
 
 
 def test_a_gentle_stop_moves_everything_to_the_lake_and_keeps_the_state(stream: Stream) -> None:
@@ -144,13 +118,13 @@ def test_after_a_crash_the_state_is_that_of_the_whole_sequence(stream: Stream) -
     stream.send(*some(0))
     stream.restart()  # a snapshot at seq 1
     stream.send(*some(1))
-    stream.telemetry.declare([Declaration("works", "d1", low=-5.0)])
+    stream.telemetry.declare([Declaration("works", "d1", low=-5.0), Declaration("works", "new", "t", high=9.0)])
     stream.now += 61 * SECOND  # a minute passes
     stream.send(*some(2))
     stream.crash()
-    stream.send(*some(3))
+    stream.send(*some(3), ("new", "t", NOW, 1.0))
     expected = replayed(stream)
-    np.testing.assert_array_equal(fleet_state(stream), expected)
+    np.testing.assert_array_equal(state(stream), expected)
     stream.telemetry.start()
 
 
@@ -208,9 +182,7 @@ def test_lost_snapshots_cost_no_reading(stream: Stream) -> None:
 
 
 def test_a_detector_that_fails_does_not_stop_the_taking_in(stream: Stream) -> None:
-    told = scored(stream)
-    assert stream.telemetry.scorer is not None
-    stream.telemetry.scorer.fleet.declare = lambda keys, declarations: 1 / 0  # type: ignore[method-assign, assignment]
+    told = scored(stream, Broken)
     stream.send(*some(0))
     stream.telemetry.declare([Declaration("works", "d1", low=-5.0)])
     assert stream.send(*some(1)).accepted == 5
@@ -228,3 +200,30 @@ def test_readings_come_from_inbox_and_lake_with_the_newest_received_of_each_mome
     assert rows.value.tolist() == [99.0, 2.0, 3.0]
     assert rows.ts.tolist() == [NOW + second * SECOND for second in (1, 2, 3)]
     assert len(stream.telemetry.readings(0, NOW, NOW + 3 * SECOND)) == 2
+
+
+def test_declarations_reach_channels_that_begin_later_and_outlive_a_restart(stream: Stream) -> None:
+    declared: list[tuple[int, Declaration]] = []
+
+    class Noting(OrderedWatch):
+        def declare(self, keys: Sequence[int], declarations: Sequence[Declaration]) -> None:
+            declared.extend(zip(keys, declarations, strict=True))
+
+    scored(stream, Noting)
+    device, metric = (
+        Declaration("works", "d1", equipment="pump", parent="gw"),
+        Declaration("works", "d1", "t", high=9.0),
+    )
+    stream.telemetry.declare([device, metric, Declaration("works", "d2", parent="gw")])
+    stream.restart()
+    stream.send(*some(0, devices=2))
+    stream.restart()
+    assert declared == [(1, device), (1, metric)]
+    places = stream.telemetry.declarations
+    assert places.of_device("works", "d1") == [device, metric]
+    assert (places.parent("works", "d2"), places.children("works", "gw"), places.devices("works")) == ("gw", 2, 2)
+    stream.telemetry.declare([Declaration("works", "d1", parent="other")])
+    stream.restart()
+    places = stream.telemetry.declarations
+    assert (places.parent("works", "d1"), places.children("works", "gw")) == ("other", 1)
+    assert declared[2:] == [(1, Declaration("works", "d1", parent="other")), (1, metric)]

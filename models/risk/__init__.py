@@ -1,0 +1,1 @@
+"""Where harm is likely, how sure that is, and why: probabilities, sets, reasons and remaining lives of cases."""
