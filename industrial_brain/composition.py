@@ -189,7 +189,7 @@ class Brain:
         return Telemetry(
             stores,
             lambda: to_microseconds(self.clock()),
-            scorer=self._scorer,
+            scorer=self.live_state,
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
             sizes=Sizes(
                 most_channels=settings.telemetry_channels,
@@ -199,7 +199,7 @@ class Brain:
             free=lambda: (shutil.disk_usage(settings.home.resolve()).free, settings.free_megabytes * 1_000_000),
         )
 
-    def _scorer(self, index: ChannelIndex, declarations: Declarations) -> Scorer:
+    def live_state(self, index: ChannelIndex, declarations: Declarations) -> Scorer:
         """The live state of a shard, new."""
         from models.anomaly.decisions import LiveDecider
         from models.anomaly.episodes import Merger

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from industrial_brain.domain.errors import StateError
+from industrial_brain.domain.errors import StateError, UnavailableError
 from industrial_brain.domain.ingest import Declared, Group, Inbox, Names
 from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Batch, Coded, Declaration, Texts
 from industrial_brain.storage.database import open_database
@@ -156,3 +156,29 @@ def test_a_transaction_that_fails_stores_nothing_of_it(url: str) -> None:
     assert list(inbox.names()) == []
     assert inbox.known([b"a" * 16], 0) == set()
     inbox.close()
+
+
+def test_a_full_disk_is_said_to_be_full_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'telemetry.db'}")
+    inbox = SqlInbox(engine)
+    inbox.open()
+    inbox.commit(Group((batch(1),)))
+    with engine.connect() as connection:  # the pool keeps this connection, and its limit
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(UnavailableError, match="full"):
+        inbox.commit(Group((batch(2, rows=100_000),), NAMES, (b"a" * 16,)))
+    assert (inbox.last_seq(), list(inbox.names()), inbox.known([b"a" * 16], 0)) == (1, [], set())
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    inbox.commit(Group((batch(2, rows=100_000),), NAMES))
+    assert [len(entry) for entry in inbox.entries(0) if isinstance(entry, Batch)] == [3, 100_000]
+    inbox.close()
+
+
+def test_the_inbox_synchronises_every_transaction(tmp_path: Path) -> None:
+    """`FULL` is what makes SQLite call fsync before a commit returns; where strace is, another test sees it."""
+    engine = open_database(f"sqlite:///{tmp_path / 'telemetry.db'}")
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
