@@ -91,7 +91,7 @@ class ChannelIndex:
         if site_number == len(self._devices_of_site):
             self._devices_of_site.append(0)
         devices_before = self._device_count
-        metrics = self._numbers(self._metrics, metric.names, room)
+        metrics = self._metric_numbers(metric, wanted, room)
         units = np.array([self._units.add(name) for name in unit.names], np.int32)
         unit_of_row = units[unit.codes]
         new = min(len(device), room)
@@ -233,14 +233,14 @@ class ChannelIndex:
 
     # --- room
 
-    def _numbers(self, words: _Words, names: tuple[str, ...], room: int) -> Keys:
-        """Numbers of these words; words never seen get one while there is room for a channel each."""
-        found = np.empty(len(names), np.int32)
-        for i, name in enumerate(names):
-            number = words.number(name)
-            if number < 0 < room:
-                number, room = words.add(name), room - 1
-            found[i] = number
+    def _metric_numbers(self, metric: Coded, wanted: Flags, room: int) -> Keys:
+        """Numbers of the metrics' names; those of wanted rows get one while there is room for a channel each, in order."""
+        found = np.array([self._metrics.number(name) for name in metric.names], np.int32)
+        if room > 0 and len(found) and found.min() < 0:
+            codes, first = np.unique(metric.codes[wanted], return_index=True)
+            for code in codes[np.argsort(first)].tolist():
+                if found[code] < 0 < room:
+                    found[code], room = self._metrics.add(metric.names[code]), room - 1
         return found
 
     def _reserve(self, new: int, more_bytes: int) -> None:

@@ -89,6 +89,31 @@ def _channel(
 
 
 @compiled
+def _is_channel(
+    key: int,
+    data: Uint8s,
+    start: int,
+    end: int,
+    metric: int,
+    site: int,
+    names: Uint8s,
+    ends: Int64s,
+    sites: Int32s,
+    devices: Int32s,
+    metrics: Int32s,
+) -> bool:
+    """Whether a channel has this name."""
+    device = devices[key]
+    begin = ends[device]
+    if metrics[key] != metric or ends[device + 1] - begin != end - start or sites[device] != site:
+        return False
+    at = end - start - 1
+    while at >= 0 and names[begin + at] == data[start + at]:  # names differ at their ends
+        at -= 1
+    return bool(at < 0)
+
+
+@compiled
 def resolve(
     data: Uint8s,
     offsets: Int64s,
@@ -114,14 +139,27 @@ def resolve(
 ) -> tuple[int, int]:
     """Write the key of every wanted row to `key`, giving new ones to names never seen while there is `room`.
 
+    Senders keep an order: the channel that began after the last row's is tried first, then the last row's own, before the
+    tables are asked. What is in order is then read in order, which costs the same with ten million channels as with ten.
+
     Rows beyond the room, rows with a negative metric and rows not wanted get `ABSENT`. The tables have space for one new
     device and channel a row. Returns how many devices and channels there are now.
     """
+    last = -1
     for row in range(len(metric)):
         key[row] = ABSENT
         if not wanted[row] or metric[row] < 0:
             continue
         start, end = offsets[row], offsets[row + 1]
+        if last >= 0:
+            place = (data, start, end, metric[row], site, names, ends, sites, devices, metrics)
+            if last + 1 < channel_count and _is_channel(last + 1, *place):
+                last += 1
+                key[row] = last
+                continue
+            if _is_channel(last, *place):
+                key[row] = last
+                continue
         device, slot = _device(data, start, end, site, seed, device_slots, names, ends, sites)
         if device < 0:
             if room <= 0:
@@ -148,7 +186,7 @@ def resolve(
             channel_slots[slot] = found
             channel_count += 1
             room -= 1
-        key[row] = found
+        key[row] = last = found
     return device_count, channel_count
 
 

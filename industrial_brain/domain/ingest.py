@@ -138,6 +138,16 @@ class Rows:
         """By channel, event time, and then in the order in which they were stored."""
         return self.take(np.lexsort((self.row, self.seq, self.ts, self.channel)))
 
+    def by_moment_stably(self) -> Rows:
+        """By channel and event time; rows of a moment keep their order. Faster than `by_moment`, most on sorted parts."""
+        if not len(self):
+            return self
+        low = int(self.ts.min())
+        bits = (int(self.ts.max()) - low).bit_length()
+        if bits + int(self.channel.max()).bit_length() < 63:
+            return self.take(np.argsort((self.channel.astype(np.int64) << bits) | (self.ts - low), kind="stable"))
+        return self.take(np.lexsort((self.ts, self.channel)))
+
     def by_sequence(self) -> Rows:
         """In the order in which they were stored."""
         return self.take(np.lexsort((self.row, self.seq)))

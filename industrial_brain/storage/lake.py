@@ -108,7 +108,7 @@ class DeltaLake:
             if not any(len(batch) for batch in fresh):
                 return
             last = fresh[-1].seq
-            rows = Rows.join([Rows.of(batch) for batch in fresh]).by_moment()
+            rows = Rows.join([Rows.of(batch) for batch in fresh]).by_moment_stably()
             days = rows.ts // _DAY
             added = [
                 self._write(int(day), 0, last, 0, rows.take(days == day) if days.min() != days.max() else rows)
@@ -193,11 +193,14 @@ class DeltaLake:
                 yield [file for files in runs.values() for file in files]
 
     def _merge(self, files: list[_File]) -> None:
+        files = sorted(
+            files, key=lambda file: file.seqs
+        )  # of different runs these share none: so rows are in their order
         level, run = max(file.level for file in files) + 1, max(file.seqs[1] for file in files)
         added = []
         for part, (first, behind) in enumerate(self._ranges(files)):
             pieces = [self._reader.between(self._folder / file.path, first, behind) for file in files]
-            rows = Rows.join(pieces).by_moment().without_repeats()
+            rows = Rows.join(pieces).by_moment_stably().without_repeats()
             if len(rows):
                 added.append(self._write(files[0].day, level, run, part, rows))
         self._commit(added, files, None)

@@ -173,3 +173,16 @@ def test_a_lake_that_cannot_be_written_says_so_and_loses_nothing(lake: DeltaLake
     (tmp_path / "lake" / "day=2024-10-04").unlink()
     lake.append([batch(1)])
     assert len(all_rows(lake)) == 100
+
+
+@pytest.mark.parametrize("spread", [1, 2**45])
+def test_rows_of_a_moment_keep_their_order_when_sorted(spread: int) -> None:
+    rng = np.random.default_rng(1)
+    rows = Rows.of(batch(1, rows=500))
+    rows = Rows(
+        rng.integers(0, 2**24, 5)[rng.integers(0, 5, 500)].astype(np.int32),
+        START + rng.integers(0, 9, 500) * spread,
+        *(getattr(rows, name) for name in ROW_COLUMNS[2:]),
+    )
+    assert columns(rows.by_moment_stably()) == columns(rows.by_moment())
+    assert rows.by_moment_stably().row.tolist() == rows.by_moment().row.tolist()
