@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from features.pulses import MINUTES, pulse_features
 from industrial_brain.domain.errors import FileFormatError
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.risks import Flags, Integers, RiskTable
+from industrial_brain.storage.files.cases import case_column, read_frame, read_info
 from models.risk.suspects import suspected_leaks
 
 #: column of the remaining life, in the units of the set's order
@@ -80,8 +80,8 @@ def read_risk_set(directory: Path) -> RiskSet:
     Raises:
         FileFormatError: a file is missing or malformed; the message names it and the fault.
     """
-    info, path = _info(directory / "info.json"), directory / "data.parquet"
-    frame = _frame(path)
+    info, path = read_info(directory / "info.json"), directory / "data.parquet"
+    frame = read_frame(path)
     target_name, split = str(info["target"]), str(info.get("split", ""))
     if target_name not in frame:
         raise FileFormatError(f"{path} has no column {target_name}, the target.", "Correct info.json or the data.")
@@ -95,7 +95,7 @@ def read_risk_set(directory: Path) -> RiskSet:
     out = {target_name, group_name, "split", LIFE, *(str(name) for name in info.get("drop", ()))}
     seen = frame[[name for name in frame.columns if name not in out]]
     order = _order(seen, group)
-    columns = {str(name): _column(seen[name]) for name in seen if not _is_date(seen[name])}
+    columns = {str(name): case_column(seen[name]) for name in seen if not _is_date(seen[name])}
     for name in seen:
         if _is_date(seen[name]):
             columns[f"{name}.month"] = seen[name].dt.month.to_numpy(dtype=np.float64)
@@ -121,25 +121,6 @@ def read_risk_set(directory: Path) -> RiskSet:
         blind=bool(np.isnan(target[judged]).any()),
         notes=tuple(f"{directory.name}: {note}" for note in notes),
     )
-
-
-def _info(path: Path) -> Mapping[str, Any]:
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-        _ = info["target"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FileFormatError(f"{path} names no target: {error}.", 'It holds {"target": "failure", ...}.') from error
-    return dict(info)
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise FileFormatError(f"{path} can't be read: {error}.", "See benchmarks/RISK.md for the format.") from error
-    if frame.empty:
-        raise FileFormatError(f"{path} has no rows.", "See benchmarks/RISK.md for the format.")
-    return frame.reset_index(drop=True)
 
 
 def _target(path: Path, column: pd.Series[Any]) -> Floats:
@@ -169,18 +150,6 @@ def _life(frame: pd.DataFrame, info: Mapping[str, Any]) -> tuple[Floats | None, 
 
 def _is_date(column: pd.Series[Any]) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(column))
-
-
-def _column(column: pd.Series[Any]) -> np.ndarray[tuple[int, ...], np.dtype[Any]]:
-    """Numbers as float64 with NaN, anything else as text with None; an empty text is missing."""
-    if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.where(np.isfinite(values), values, np.nan)
-    words = np.full(len(column), None, dtype=object)
-    for row, value in enumerate(column):
-        text = "" if value is None or value is pd.NaT or value is pd.NA or value != value else str(value).strip()
-        words[row] = text or None
-    return words
 
 
 def _order(seen: pd.DataFrame, group: Integers | None) -> Floats | None:
@@ -247,7 +216,7 @@ def _pulses(path: Path, frame: pd.DataFrame, notes: list[str]) -> dict[str, Floa
     """What the minutes of a meter's day say, joined by the columns that both files have."""
     if not path.exists():
         return {}
-    minutes = _frame(path)
+    minutes = read_frame(path)
     keys = [name for name in minutes.columns if name in frame.columns]
     missing = [name for name in ("minute_of_day", "pulses") if name not in minutes.columns]
     if missing or not keys or frame.duplicated(keys).any():

@@ -34,6 +34,7 @@ from industrial_brain.domain.protocols import (
     Registry,
     no_progress,
 )
+from industrial_brain.domain.risks import RiskCases, RiskListing, RiskTask
 from industrial_brain.domain.targeting import ChainStore, LeadStore
 from industrial_brain.domain.versions import version_as_of
 from industrial_brain.settings import Settings
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from training.gates import Verdict
     from training.nowcast_pipeline import NowcastReport
     from training.pipeline import TrainingReport
+    from training.risk.pipeline import RiskReport
     from training.targeting.pipeline import Material, TargetReport
     from training.vintages import VintageBacktest
 
@@ -75,6 +77,10 @@ _SHARD = "shard-0"
 TARGETING = "ib-targeting"
 
 
+#: the registered models of risks, one a task
+RISK = "ib-risk"
+
+
 class Task(StrEnum):
     """What is trained; each task has versions of its own."""
 
@@ -82,6 +88,9 @@ class Task(StrEnum):
     NOWCAST = "nowcast"
     ANOMALY = "anomaly"
     TARGETING = "targeting"
+    ENTERPRISE = "enterprise"
+    GAS = "gas"
+    CLUSTER = "cluster"
 
     @property
     def training(self) -> str:
@@ -95,7 +104,11 @@ class Task(StrEnum):
                 return "brain train anomaly"
             case Task.TARGETING:
                 return "brain train targeting"
+            case Task.ENTERPRISE | Task.GAS | Task.CLUSTER:
+                return f"brain train risk --task {self}"
 
+
+_RISKS = frozenset({Task.ENTERPRISE, Task.GAS, Task.CLUSTER})
 
 #: what MLflow reads from the environment, at its import: no reports to its makers, no bars beside ours, and a server that is
 #: down is said to be so within seconds
@@ -123,6 +136,7 @@ class Brain:
 
     def __init__(self, settings: Settings, clock: Callable[[], dt.datetime]) -> None:
         self.settings, self.clock = settings, clock
+        self._risk_registries: dict[RiskTask, Registry] = {}
 
     @cached_property
     def engine(self) -> Engine:
@@ -249,6 +263,8 @@ class Brain:
                 return self.anomaly_registry
             case Task.TARGETING:
                 return self.target_registry
+            case Task.ENTERPRISE | Task.GAS | Task.CLUSTER:
+                return self.risk_registry(RiskTask(task))
 
     @cached_property
     def anomaly_registry(self) -> Registry:
@@ -271,6 +287,84 @@ class Brain:
 
         settings = self.settings
         return SqlEquipmentStore(open_database(settings.telemetry_database), DeltaLake(settings.lake / _SHARD, _SHARD))
+
+    def risk_registry(self, task: RiskTask) -> Registry:
+        """Versions of a risk task."""
+        if task not in self._risk_registries:
+            self._risk_registries[task] = self._registry_of(f"{RISK}-{task}", ("xgboost", "scikit-learn", "scipy"), ())
+        return self._risk_registries[task]
+
+    def risk_cases(self, task: RiskTask, folder: Path | None = None) -> RiskCases:
+        """Cases of a folder; or those that the product has: real firms that it ships, or a simulated gas network.
+
+        Raises:
+            FileFormatError: the folder is malformed.
+            InputError: there are none for the task.
+        """
+        from industrial_brain.simulation.gas_risk import simulated_gas_cases
+        from industrial_brain.storage.files.cases import read_cases
+
+        if folder is not None:
+            return read_cases(folder)
+        if task is RiskTask.ENTERPRISE:
+            return read_cases(Path(str(files("industrial_brain") / "data" / "polish_firms")))
+        if task is RiskTask.GAS:
+            return simulated_gas_cases(0)[0]
+        raise InputError(f"There are no cases of task '{task}'.", "Name a folder of your own with --data.")
+
+    def train_risk(
+        self,
+        executor: Mapper,
+        task: RiskTask,
+        cases: RiskCases,
+        *,
+        seed: int = 0,
+        promote: bool = True,
+        progress: Progress = no_progress,
+    ) -> RiskReport:
+        """Train a version of a risk task on these cases."""
+        from training.pipeline import Provenance
+        from training.provenance import code_fingerprint, git_sha, lock_hash
+        from training.risk.pipeline import train_risk
+
+        return train_risk(
+            task=task,
+            cases=cases,
+            vintage=self.clock(),
+            provenance=Provenance(seed, code_fingerprint(), git_sha(), lock_hash()),
+            executor=executor,
+            registry=self.risk_registry(task),
+            promote=promote,
+            progress=progress,
+        )
+
+    def risks(self, task: RiskTask, file: Path | None = None, *, level: float = 90.0, top: int = 10) -> RiskListing:
+        """The worst cases of a file (of the task's own, without one) by the task's champion.
+
+        Raises:
+            NoModelError: nothing has been trained for the task.
+            InputError: the cases lack a column, or a level can't be answered.
+        """
+        from industrial_brain.storage.files.cases import read_table
+        from models.risk.bundle import RiskBundle
+        from training.risk.pipeline import row_keys
+
+        registry = self.risk_registry(task)
+        version = registry.current()
+        if version is None:
+            raise NoModelError(f"No risk of task '{task}' has been learnt.", f"Run `brain train risk --task {task}`.")
+        bundle = RiskBundle.read(registry.load(version.version))
+        known = None
+        if file is None:
+            cases = self.risk_cases(task)
+            table, names = cases.table, cases.names
+            known = bundle.held_out_of(row_keys(cases))
+        else:
+            table = read_table(file)
+            names = tuple(f"row {row + 1}" for row in range(len(table)))
+        found = bundle.worst(table, top, level=level, prob=known)
+        worst = tuple((names[row], answer) for row, answer in found.worst)
+        return RiskListing(version, worst, found.counts, len(names), bundle.simulated, known is not None)
 
     def _registry_of(
         self, model: str, requirements: Sequence[str], inputs: tuple[tuple[str, str], ...] | None = None
@@ -615,6 +709,13 @@ class Brain:
             registry = self.anomaly_registry
             detectors = AnomalyBundle.read(registry.load(version))
             return judge_anomalies(detectors, readable_anomalies(registry, registry.current()))
+        if task in _RISKS:
+            from models.risk.bundle import RiskBundle
+            from training.risk.gate import judge_risk
+            from training.risk.pipeline import readable_risk
+
+            registry = self.versions_of(task)
+            return judge_risk(RiskBundle.read(registry.load(version)), readable_risk(registry, registry.current()))
         if task is Task.NOWCAST:
             from models.nowcast.bundle import NowcastBundle
             from training.nowcast_gate import judge_nowcasts

@@ -19,6 +19,7 @@ from industrial_brain.cli import equipment
 from industrial_brain.cli.adhoc import FittedFile, fitted_file, write_forecasts, write_paths
 from industrial_brain.cli.chart import draw_forecast
 from industrial_brain.cli.nowcast import print_report, train
+from industrial_brain.cli.risks import train_risk
 from industrial_brain.cli.targets import train_targeting
 from industrial_brain.cli.terminal import (
     brain,
@@ -65,6 +66,7 @@ def add_to(app: typer.Typer) -> None:
     train.command("forecasting")(train_forecasting)
     equipment.add_to(train)
     train.command("targeting")(train_targeting)
+    train.command("risk")(train_risk)
     app.add_typer(train, name="train")
     app.command()(forecast)
 
@@ -98,10 +100,8 @@ def train_forecasting(
 
     Example: `brain train forecasting --task nowcast`
     """
-    if task is Task.ANOMALY:
-        raise InputError("Detectors are no forecasts.", "Train them with `brain train anomaly`.")
-    if task is Task.TARGETING:
-        raise InputError("Targets are trained by a command of their own.", f"Run `{task.training}`.")
+    if task not in (Task.SERIES, Task.NOWCAST):
+        raise InputError(f"'{task}' is trained by a command of its own.", f"Run `{task.training}`.")
     wired = brain()
     vintage = moment(as_of) if as_of else None
     if as_of == f"{now():%Y-%m-%d}":

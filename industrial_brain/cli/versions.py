@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 TaskOption = Annotated[
     Task,
-    typer.Option(help="Whose versions: of all series, of the nowcasts, of detectors (`anomaly`), or of the targets."),
+    typer.Option(
+        help="Whose versions: of all series, of the nowcasts, of detectors (`anomaly`), of the targets, or of a risk."
+    ),
 ]
 
 
@@ -47,6 +49,9 @@ def models(
             return
         if task is Task.TARGETING:
             out.print(_target_versions(history))
+            return
+        if task is not Task.SERIES:
+            out.print(_risk_versions(history))
             return
         # real and simulated data apart: a figure over both would be about neither
         kinds = [("real", "data.real"), ("simulated", "data.simulated")]
@@ -172,6 +177,16 @@ def _target_versions(history: Sequence[ModelVersion]) -> Table:
 
 
 _NOWCAST_FIGURES = (("targets", ",.0f"), ("rmse_ratio", ".3f"))
+
+
+def _risk_versions(history: Sequence[ModelVersion]) -> Table:
+    """Figures on cases that no fit had seen."""
+    names = ("cases", "harmed", "roc_auc", "pr_auc", "brier", "ece")
+    listing = table("version#", "standing", "trained", "cases#", "of harm#", "AUC#", "PR AUC#", "Brier#", "ECE#")
+    for one in history:
+        figures = [f"{one.metrics[name]:{',.0f' if name in names[:2] else '.4f'}}" for name in names]
+        listing.add_row(str(one.version), standing(one), written(one.created_at), *figures)
+    return listing
 
 
 def _flag(task: Task) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.errors import InputError
+from industrial_brain.domain.forecasts import ModelVersion
 from industrial_brain.domain.panel import Floats
 
 Words = npt.NDArray[np.object_]
@@ -65,3 +67,119 @@ class RiskTable:
     def only(self, names: Sequence[str]) -> Self:
         """These columns."""
         return type(self)({name: self.columns[name] for name in names}, self.group, self.order)
+
+
+class RiskTask(StrEnum):
+    """What `brain train risk` trains; each task has versions of its own."""
+
+    ENTERPRISE = "enterprise"
+    GAS = "gas"
+    CLUSTER = "cluster"
+
+
+class Grade(StrEnum):
+    """Four colours, red worst."""
+
+    RED = "red"
+    ORANGE = "orange"
+    YELLOW = "yellow"
+    BLUE = "blue"
+
+
+class Outlook(StrEnum):
+    """What may come of a case, at a level: `UNKNOWN` where both may, `NEITHER` where it is like no known case."""
+
+    HARM = "harm"
+    NO_HARM = "no_harm"
+    UNKNOWN = "unknown"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a feature adds to a risk.
+
+    Attributes:
+        feature: its name, which says how it is made of the columns `sources`.
+        value: None where it is missing.
+        share: of the known cases that are below the value; None where it is missing.
+        added: to the log odds, before calibration.
+        words: all of it in a sentence.
+    """
+
+    feature: str
+    sources: tuple[str, ...]
+    value: float | None
+    share: float | None
+    added: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskAnswer:
+    """What is told of a case: the probability of harm, its grade, what may come, and why."""
+
+    prob: float
+    grade: Grade
+    outlook: Outlook
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RiskCases:
+    """Cases whose end is known, to learn from.
+
+    Attributes:
+        harmed: (n,) what came of each.
+        names: (n,) what each is called.
+        slices: by name, the level of each case that a gate looks at on its own: its tier, cluster, size.
+        monotone: by column, +1 where more of it can't lower the risk, -1 where it can't raise it: by physics, or by law.
+        simulated: whether they were made up.
+        source: where they are from, with the licence.
+    """
+
+    table: RiskTable
+    harmed: Flags
+    names: tuple[str, ...]
+    slices: Mapping[str, Words]
+    monotone: Mapping[str, int]
+    simulated: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskListing:
+    """The worst of some cases, by one version.
+
+    Attributes:
+        worst: names and answers, the highest probability first.
+        counts: cases by grade, of all.
+        learnt_from: whether these are the cases that the version learnt from, told by fits that had not seen them.
+    """
+
+    version: ModelVersion
+    worst: tuple[tuple[str, RiskAnswer], ...]
+    counts: Mapping[Grade, int]
+    total: int
+    simulated: bool
+    learnt_from: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """As the command line prints it."""
+        return {
+            "model": {"name": self.version.name, "version": self.version.version},
+            "simulated": self.simulated,
+            "learnt_from": self.learnt_from,
+            "total": self.total,
+            "counts": {str(grade): count for grade, count in self.counts.items()},
+            "worst": [
+                {
+                    "case": name,
+                    "probability": answer.prob,
+                    "grade": str(answer.grade),
+                    "outlook": str(answer.outlook),
+                    "reasons": [asdict(reason) for reason in answer.reasons],
+                }
+                for name, answer in self.worst
+            ],
+        }

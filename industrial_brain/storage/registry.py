@@ -56,7 +56,8 @@ class LoggedCode:
         wrapper: file with the pyfunc model.
         packages: files and folders that it imports, each with the packages around it.
         requirements: distributions that it needs beside, at the versions that trained it.
-        inputs: columns that it is asked with, and their types; params: numbers that go with them, by default.
+        inputs: columns that it is asked with, and their types (none: those of its cases).
+        params: numbers that go with them, by default.
     """
 
     root: Path
@@ -250,7 +251,7 @@ class MlflowRegistry:
                     artifacts={"bundle": str(artifact)},
                     code_paths=[str(folder) for folder in packages],
                     pip_requirements=[f"{name}=={installed_version(name)}" for name in self._code.requirements],
-                    signature=_signature(self._code),
+                    signature=_signature(self._code) if self._code.inputs else None,
                 )
             self._client.log_artifacts(run_id, str(Path(scratch) / "model"), "model")
 
