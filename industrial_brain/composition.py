@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from streaming.declarations import Declarations
     from streaming.runtime import Telemetry
     from streaming.scorer import Scorer
+    from streaming.sharding import Shard
     from training.anomaly_pipeline import AnomalyReport
     from training.executors import Executor, Mapper, Workers
     from training.gates import Verdict
@@ -69,9 +70,6 @@ NOWCAST = "ib-forecasting-nowcast"
 #: the registered model of equipment's detectors
 ANOMALY = "ib-anomaly"
 
-
-#: whose ingest sequence the telemetry is
-_SHARD = "shard-0"
 
 #: the registered model of investment targets
 TARGETING = "ib-targeting"
@@ -194,16 +192,17 @@ class Brain:
         from streaming.assessing import Limits
         from streaming.runtime import Sizes, Stores, Telemetry
 
-        settings, day = self.settings, 86_400_000_000
+        settings, day, shard = self.settings, 86_400_000_000, self._shard
         stores = Stores(
-            SqlInbox(open_database(settings.telemetry_database)),
-            DeltaLake(settings.lake / _SHARD, _SHARD),
-            FolderSnapshots(settings.snapshots / _SHARD),
+            SqlInbox(open_database(settings.telemetry_database), shard.number, shard.count),
+            DeltaLake(settings.lake / shard.name, shard.name),
+            FolderSnapshots(settings.snapshots / shard.name),
         )
         return Telemetry(
             stores,
             lambda: to_microseconds(self.clock()),
             scorer=self.live_state,
+            shard=shard,
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
             sizes=Sizes(
                 most_channels=settings.telemetry_channels,
@@ -212,6 +211,13 @@ class Brain:
             ),
             free=lambda: (shutil.disk_usage(settings.home.resolve()).free, settings.free_megabytes * 1_000_000),
         )
+
+    @property
+    def _shard(self) -> Shard:
+        """Whose ingest sequence the telemetry is."""
+        from streaming.sharding import Shard
+
+        return Shard.read(self.settings.shard)
 
     def live_state(self, index: ChannelIndex, declarations: Declarations) -> Scorer:
         """The live state of a shard, new."""
@@ -222,7 +228,8 @@ class Brain:
         from streaming.scorer import Scorer
         from streaming.watch import Watch
 
-        judge = EpisodeJudge(_SHARD, self.episodes, Merger(_SHARD, index, declarations))
+        shard = self._shard.name
+        judge = EpisodeJudge(shard, self.episodes, Merger(shard, index, declarations))
         return Scorer({"watch": Watch(LiveFleet(self.settings.telemetry_channels), LiveDecider())}, judge, declarations)
 
     @cached_property
@@ -285,8 +292,9 @@ class Brain:
         from industrial_brain.storage.equipment import SqlEquipmentStore
         from industrial_brain.storage.lake import DeltaLake
 
-        settings = self.settings
-        return SqlEquipmentStore(open_database(settings.telemetry_database), DeltaLake(settings.lake / _SHARD, _SHARD))
+        settings, shard = self.settings, self._shard
+        lake = DeltaLake(settings.lake / shard.name, shard.name)
+        return SqlEquipmentStore(open_database(settings.telemetry_database), lake, shard.number)
 
     def risk_registry(self, task: RiskTask) -> Registry:
         """Versions of a risk task."""

@@ -17,6 +17,7 @@ class Settings(BaseSettings):
         mlflow_uri: MLflow's tracking and registry URI.
         country: ISO 3166-1 alpha-2 code; its public holidays and working days are those of every series.
         ray_address: a Ray cluster; without one, Ray is started on this machine for each training.
+        shard: which part of the sites this server takes telemetry of, of how many.
         telemetry_url: database of the telemetry inbox; apart from `database_url`, so that neither waits for the other.
         lake_uri: folder of the telemetry lake, Delta tables.
         free_megabytes: what stays free of the disk below `home`: readings are refused before it is used up.
@@ -35,6 +36,7 @@ class Settings(BaseSettings):
     country: str = Field(default="CN", description="Country whose calendar all series keep; default: CN.")
     ray_address: str | None = Field(default=None, description="Ray cluster; default: Ray on this machine.")
 
+    shard: str = Field(default="0/1", description="Shard of the telemetry, NUMBER/COUNT; default: 0/1, all of it.")
     telemetry_url: str | None = Field(
         default=None, description="Telemetry inbox; default: sqlite:///HOME/telemetry.db."
     )
@@ -63,7 +65,11 @@ class Settings(BaseSettings):
         """Of the inbox: a PostgreSQL that keeps the rest keeps it, too; on SQLite it has a file of its own."""
         if self.telemetry_url is None and self.database.startswith("postgres"):
             return self.database
-        return self.telemetry_url or f"sqlite:///{self.home.resolve() / 'telemetry.db'}"
+        number, _, count = self.shard.partition("/")
+        name = (
+            "telemetry.db" if count == "1" else f"telemetry-{number}.db"
+        )  # on SQLite writers would wait for each other
+        return self.telemetry_url or f"sqlite:///{self.home.resolve() / name}"
 
     @property
     def lake(self) -> Path:

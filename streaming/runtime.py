@@ -27,6 +27,7 @@ from streaming.channels import ChannelIndex
 from streaming.declarations import Declarations
 from streaming.intake import Flow, Writer
 from streaming.scorer import Scorer
+from streaming.sharding import Shard
 from streaming.workers import DrainingThread, ScoringThread
 
 log = structlog.get_logger(__name__)
@@ -104,10 +105,12 @@ class Telemetry:
         limits: Limits | None = None,
         flow: Flow | None = None,
         sizes: Sizes | None = None,
+        shard: Shard | None = None,
         free: Callable[[], tuple[int, int]] = lambda: (1, 0),
     ) -> None:
         self._stores, self._clock, self._make_scorer, self._free = stores, clock, scorer or _unwatched, free
         self._limits, self._flow, self._sizes = limits or Limits(), flow or Flow(), sizes or Sizes()
+        self._shard = shard or Shard()
         self._now: _Running | None = None
 
     def start(self) -> None:
@@ -149,6 +152,8 @@ class Telemetry:
         return self._scorer
 
     async def submit(self, submission: Submission) -> Receipt:
+        """As `Intake`. Raises InputError, too: the site is of another shard."""
+        self._shard.require(submission.site)
         return await self._running.writer.submit(submission)
 
     def declare(self, declarations: Sequence[Declaration]) -> None:
@@ -158,9 +163,12 @@ class Telemetry:
         of the same device, or of the same metric of it, replaces the earlier one.
 
         Raises:
+            InputError: a site is of another shard.
             UnavailableError: the inbox does not take it.
         """
         now = self._running
+        for one in declarations:
+            self._shard.require(one.site)
         if declarations:
             now.writer.between_groups(lambda: now.writer.declare(declarations)).result(_PATIENCE)
             now.backlog.wait_until("scorer", now.writer.seq, _LAG)

@@ -96,6 +96,15 @@ def advisory_lock(engine: sa.Engine, kind: int, number: int) -> sa.Connection | 
         return None
 
 
+def release_lock(connection: sa.Connection, kind: int, number: int) -> None:
+    """Give an `advisory_lock` back at once: a server notices late that a connection was closed."""
+    try:
+        connection.scalar(sa.select(sa.func.pg_advisory_unlock(kind, number)))
+    except exc.DBAPIError:  # the server has gone, and the lock with it
+        connection.invalidate()
+    connection.close()
+
+
 def migrate(engine: sa.Engine) -> None:
     """Bring the schema to today's, from whatever it is; nothing happens where it is current.
 

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from industrial_brain.domain.errors import NotInitialisedError, StateError
 from industrial_brain.domain.ingest import Declared, Entry, Group, Names
 from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Batch, Coded, Declaration, Texts
-from industrial_brain.storage.database import advisory_lock, appending, reading
+from industrial_brain.storage.database import advisory_lock, appending, reading, release_lock
 from industrial_brain.storage.telemetry_tables import LAYOUT, batch, event, names, request, shard, telemetry
 
 #: requests are remembered this long, and deleted this many at a time
@@ -34,11 +34,11 @@ class SqlInbox:
     """`Inbox` on SQLite or PostgreSQL.
 
     Args:
-        number: of the shard; several shards may share a PostgreSQL database.
+        number: of the shard, of so many; several shards may share a PostgreSQL database.
     """
 
-    def __init__(self, engine: sa.Engine, number: int = 0) -> None:
-        self._engine, self._number = engine, number
+    def __init__(self, engine: sa.Engine, number: int = 0, count: int = 1) -> None:
+        self._engine, self._number, self._count = engine, number, count
         self._lock: IO[str] | sa.Connection | None = None
         self._stored_until = 0
         self._next_block = 0
@@ -53,9 +53,11 @@ class SqlInbox:
             raise
 
     def close(self) -> None:
-        if self._lock is not None:
+        if isinstance(self._lock, sa.Connection):
+            release_lock(self._lock, _SHARDS_LOCK, self._number)
+        elif self._lock is not None:
             self._lock.close()
-            self._lock = None
+        self._lock = None
         self._engine.dispose()
 
     def last_seq(self) -> int:
@@ -160,13 +162,20 @@ class SqlInbox:
         with appending(self._engine) as connection:
             telemetry.create_all(connection)
             mine = shard.c.shard == self._number
-            layout = connection.scalar(sa.select(shard.c.layout).where(mine))
-            if layout is None:
-                connection.execute(sa.insert(shard), {"shard": self._number, "layout": LAYOUT, "last_seq": 0})
+            found = connection.execute(sa.select(shard).where(mine)).one_or_none()
+            layout = None if found is None else found.layout
+            if found is None:
+                this = {"shard": self._number, "layout": LAYOUT, "shards": self._count, "last_seq": 0}
+                connection.execute(sa.insert(shard), this)
             elif layout != LAYOUT:
                 raise NotInitialisedError(
                     f"Another release of this program wrote the telemetry inbox (layout {layout}).",
                     "Upgrade the program.",
+                )
+            elif found.shards != self._count:
+                raise StateError(
+                    f"The telemetry was begun with {found.shards} shards, not with {self._count}: sites would move.",
+                    f"Start each server with BRAIN_SHARD=NUMBER/{found.shards}.",
                 )
             blocks = sa.select(sa.func.max(names.c.block)).where(names.c.shard == self._number)
             self._next_block = (connection.scalar(blocks) if layout is not None else None) or 0

@@ -19,6 +19,7 @@ shard = sa.Table(
     telemetry,
     _SHARD.copy(),
     sa.Column("layout", sa.Integer, nullable=False),
+    sa.Column("shards", sa.Integer, nullable=False),  # of how many
     sa.Column("last_seq", sa.BigInteger, nullable=False),
 )
 

@@ -133,7 +133,7 @@ def test_a_reopened_inbox_goes_on_where_it_was(url: str) -> None:
 
 
 def test_a_second_process_of_the_same_shard_is_refused_and_another_shard_is_not(url: str) -> None:
-    first, second, other = SqlInbox(open_database(url)), SqlInbox(open_database(url)), SqlInbox(open_database(url), 1)
+    first, second, other = (SqlInbox(open_database(url), number, 2) for number in (0, 0, 1))
     first.open()
     with pytest.raises(StateError, match="Another server"):
         second.open()
@@ -144,6 +144,14 @@ def test_a_second_process_of_the_same_shard_is_refused_and_another_shard_is_not(
     first.close()
     second.open()
     second.close()
+
+
+def test_another_number_of_shards_is_refused_because_sites_would_move(url: str) -> None:
+    first = SqlInbox(open_database(url), 0, 2)
+    first.open()
+    first.close()
+    with pytest.raises(StateError, match="2 shards"):
+        SqlInbox(open_database(url), 0, 3).open()
 
 
 def test_a_transaction_that_fails_stores_nothing_of_it(url: str) -> None:
