@@ -49,6 +49,7 @@ def mqtt(
     ] = "industrial-brain",
     mqtt_version: Annotated[str, typer.Option(help="5 or 3.1.1.")] = "5",
     window: Annotated[int, typer.Option(min=1, max=65535, help="Messages under way, unacknowledged (MQTT 5).")] = 2000,
+    batch: Annotated[int, typer.Option(min=1, help="Messages that are posted together, at most.")] = 5000,
     site: Annotated[
         list[str] | None, typer.Option(metavar="GROUP=SITE", help="Site of a Sparkplug group; can be repeated.")
     ] = None,
@@ -74,7 +75,7 @@ def mqtt(
     Example: `brain mqtt --broker mqtt://127.0.0.1:1883 --server http://127.0.0.1:8000`
     """
     from serving.logs import configure_logging
-    from serving.mqtt.bridge import Bridge, Counters
+    from serving.mqtt.bridge import Bridge, Counters, Limits
     from serving.mqtt.broker import Address, Broker
     from serving.mqtt.dead_letters import DeadLetters
     from serving.mqtt.sparkplug import Sparkplug
@@ -117,7 +118,8 @@ def mqtt(
     connection = Broker(address, translator.filters, host_id=host_id, now_ms=time.time_ns() // 1_000_000, lost=lost)
     dead = folder / "dead-letters.jsonl"
     letters = DeadLetters(dead, now)
-    bridge = Bridge(connection, translator, reached, letters, counters, wait=stopping.wait)
+    limits = Limits(messages=batch)
+    bridge = Bridge(connection, translator, reached, letters, counters, wait=stopping.wait, limits=limits)
     before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     err.print(f"Carrying telemetry from {broker} to {server}; what can't be read is kept in {dead}.", soft_wrap=True)
     connection.start()

@@ -46,6 +46,10 @@ def telemetry(
         list[str] | None, typer.Option(help="Only faults of this kind; can be repeated. docs/reference/simulator.md.")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="JSON file for the ground truth: what was planted where.")] = None,
+    declarations: Annotated[
+        Path | None,
+        typer.Option(help="CSV file for what an operator would declare: classes, gateways, limits, counters."),
+    ] = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="Write readings to this .csv or .parquet file; no server needed.")
     ] = None,
@@ -61,7 +65,7 @@ def telemetry(
     """
     from industrial_brain.cli.feeding import Format, Pace
     from industrial_brain.simulation.faults import Kind
-    from industrial_brain.simulation.labels import truth_of, write_truth
+    from industrial_brain.simulation.labels import truth_of, write_declarations, write_truth
     from industrial_brain.simulation.plant import Plant
 
     if (server is None) == (out_file is None):
@@ -84,6 +88,8 @@ def telemetry(
     )
     if labels is not None:
         write_truth(labels, truth_of(plant))  # before anything is sent: a file that can't be written is told now
+    if declarations is not None:
+        write_declarations(declarations, plant)
     if out_file is not None:
         _write(plant, out_file)
     elif server is not None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from industrial_brain.domain.errors import FileFormatError, InputError
+from industrial_brain.domain.telemetry import Declaration
 from industrial_brain.simulation.faults import Kind
 from industrial_brain.simulation.plant import Plant
 from industrial_brain.simulation.sensors import METRICS
@@ -114,6 +116,23 @@ def write_truth(file: Path, truth: Truth) -> None:
     }
     try:
         file.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"'{file}' can't be written: {error.strerror}.", "Name another file.") from error
+
+
+def write_declarations(file: Path, plant: Plant) -> None:
+    """What an operator would say of the plant's devices, as the CSV file of `brain devices import`.
+
+    Raises InputError where the file can't be written.
+    """
+    names = [field.name for field in fields(Declaration)]
+    try:
+        with file.open("w", encoding="utf-8", newline="") as written_to:
+            table = csv.writer(written_to, lineterminator="\n")
+            table.writerow(names)
+            for one in plant.declarations():
+                cells = [getattr(one, name) for name in names]
+                table.writerow([str(cell).lower() if isinstance(cell, bool) else cell for cell in cells])
     except OSError as error:
         raise InputError(f"'{file}' can't be written: {error.strerror}.", "Name another file.") from error
 

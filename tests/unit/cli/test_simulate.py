@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,3 +196,15 @@ def test_what_a_server_has_found_is_held_against_the_labels(door: Door, tmp_path
     assert done.exit_code == 0, done.output
     assert ["leak", "1", "1", "6.0", "level"] in [line.split() for line in done.output.splitlines()]
     assert "1 of 1 found (recall 100%); 1 of 2 episodes belong to one (precision 50%)" in " ".join(done.output.split())
+
+
+def test_declarations_are_written_as_operators_write_them(door: Door, tmp_path: Path) -> None:
+    file = tmp_path / "devices.csv"
+    assert simulate("--server", door.url, "--key", "k", "--minutes", "60", "--declarations", str(file)).exit_code == 0
+    with file.open(encoding="utf-8", newline="") as written_to:
+        rows = list(csv.DictReader(written_to))
+    assert len({(row["site"], row["device"]) for row in rows if not row["metric"]}) == 20
+    (pump,) = [row for row in rows if row["device"] == "sim-l01-pump-01" and not row["metric"]]
+    assert (pump["equipment"], pump["parent"], pump["seconds"]) == ("pump", "sim-l01-gateway", "60.0")
+    energy = next(row for row in rows if row["metric"] == "energy")
+    assert (energy["counter"], energy["wraps_at"], energy["unit"]) == ("true", "10000.0", "kW.h")
