@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,10 +15,11 @@ import pyarrow as pa
 
 from industrial_brain.domain.errors import BrainError, InputError
 from industrial_brain.domain.protocols import Progress
-from industrial_brain.domain.telemetry import Receipt
+from industrial_brain.domain.telemetry import Coded, Quality, Receipt, Submission
 from industrial_brain.simulation.plant import Plant
 from industrial_brain.simulation.telemetry import Readings, blocks
 from serving.sending import ARROW, JSON, TelemetryServer, arrow_body, columns_body, patiently, rows_body, table_of
+from serving.telemetry.draft import texts_of
 
 CONNECTIONS = 4
 _ROWS_PER_REQUEST = 50_000
@@ -117,6 +119,26 @@ def table_of_readings(plant: Plant, readings: Readings) -> pa.Table:
         ts=pa.array(readings.ts),
         value=pa.array(readings.value),
         unit=pa.DictionaryArray.from_arrays(readings.unit, list(plant.units)),
+    )
+
+
+def submission_of(plant: Plant, readings: Readings) -> Submission:
+    """Readings as a submission, for an intake in this process."""
+    numbers, codes = np.unique(readings.device, return_inverse=True)
+    names = pa.array([plant.devices[number].name for number in numbers.tolist()], pa.large_string())
+    told = hashlib.blake2b(readings.site.encode(), digest_size=16)
+    for column in (readings.device, readings.metric, readings.ts, readings.value, readings.unit):
+        told.update(column.tobytes())
+    return Submission(
+        site=readings.site,
+        device=texts_of(names.take(pa.array(codes))),
+        metric=Coded(readings.metric, plant.metrics),
+        ts=readings.ts,
+        value=readings.value,
+        unit=Coded(readings.unit, plant.units),
+        quality=np.full(len(readings), Quality.GOOD, np.uint8),
+        index=np.arange(len(readings)),
+        digest=told.digest(),
     )
 
 

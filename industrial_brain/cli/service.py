@@ -63,7 +63,8 @@ def demo(
     host: Annotated[str, typer.Option(help="Address to answer at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
 ) -> None:
-    """The whole of it, once: a simulated city and a real panel in, models trained on Ray, a version, an answer, a server.
+    """The whole of it, once: a simulated city and a real panel in, models trained on Ray, a version, an answer; a day of
+    simulated telemetry, what is wrong in it, detectors of pumps; a server.
 
     What an earlier call has done is kept, so a second call is fast.
     """
@@ -78,6 +79,9 @@ def demo(
         print_answer(wired, answer, version, chart=out.is_terminal)
     _what_if(wired, version)
     _nowcast_if_declared(wired)
+    from industrial_brain.cli.demo_telemetry import show_telemetry
+
+    show_telemetry(wired)
     if serve_after:
         _serve_demo(wired, host, port)
 
