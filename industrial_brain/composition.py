@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from streaming.channels import ChannelIndex
     from streaming.declarations import Declarations
     from streaming.runtime import Telemetry
-    from streaming.scorer import Scorer
+    from streaming.scorer import Scorer, Watcher
     from streaming.sharding import Shard
     from training.anomaly_pipeline import AnomalyReport
     from training.executors import Executor, Mapper, Workers
@@ -221,16 +221,22 @@ class Brain:
 
     def live_state(self, index: ChannelIndex, declarations: Declarations) -> Scorer:
         """The live state of a shard, new."""
-        from models.anomaly.decisions import LiveDecider
         from models.anomaly.episodes import Merger
-        from models.anomaly.fleet import LiveFleet
         from streaming.episodes import EpisodeJudge
         from streaming.scorer import Scorer
-        from streaming.watch import Watch
 
         shard = self._shard.name
         judge = EpisodeJudge(shard, self.episodes, Merger(shard, index, declarations))
-        return Scorer({"watch": Watch(LiveFleet(self.settings.telemetry_channels), LiveDecider())}, judge, declarations)
+        return Scorer(self._watchers(), judge, declarations)
+
+    def _watchers(self) -> dict[str, Watcher]:
+        """What looks at readings, new."""
+        from models.anomaly.decisions import LiveDecider, Policy
+        from models.anomaly.fleet import LiveFleet
+        from streaming.watch import Watch
+
+        decider = LiveDecider(Policy(alarms_a_day=self.settings.alarms_per_day))
+        return {"watch": Watch(LiveFleet(self.settings.telemetry_channels), decider)}
 
     @cached_property
     def chain(self) -> ChainStore:

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         telemetry_new_channels: most channels that a site may begin in a minute.
         telemetry_lake_seconds: between two moves of readings from the inbox to the lake.
         telemetry_snapshot_seconds: between two snapshots of the live state.
+        alarms_per_day: how many anomalies a day the whole shard may show, over time.
         telemetry_days: how long readings are kept, by event time.
     """
 
@@ -50,6 +51,9 @@ class Settings(BaseSettings):
     )
     telemetry_lake_seconds: float = Field(default=10.0, gt=0, description="Inbox to lake, every so often; default: 10.")
     telemetry_snapshot_seconds: float = Field(default=300.0, gt=0, description="Between snapshots; default: 300.")
+    alarms_per_day: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="Alarms a day that people can read; default: 10."
+    )
     telemetry_days: int = Field(default=366, gt=0, description="Days that readings are kept; default: 366.")
 
     @property

@@ -132,6 +132,7 @@ def create_app(services: Services) -> FastAPI:
                 exceptions={
                     forecasts.ADHOC_PATH: services.max_adhoc_body_bytes,
                     jobs.FORECAST_JOBS_PATH: services.max_job_body_bytes,
+                    anomalies.SCORE_PATH: services.max_adhoc_body_bytes,
                     telemetry.TELEMETRY_PATH: services.max_telemetry_body_bytes,
                     influx.WRITE_PATH: services.max_telemetry_body_bytes,
                 },
@@ -189,7 +190,12 @@ class _Documented(FastAPI):
                     (ProblemOut, "serialization"),
                     *(
                         (shape, "validation")
-                        for shape in (*forecasts.ADHOC_SHAPES, *jobs.JOB_SHAPES, *telemetry.TELEMETRY_SHAPES)
+                        for shape in (
+                            *forecasts.ADHOC_SHAPES,
+                            *jobs.JOB_SHAPES,
+                            *telemetry.TELEMETRY_SHAPES,
+                            *anomalies.SCORE_SHAPES,
+                        )
                     ),
                 ],
                 ref_template="#/components/schemas/{model}",

@@ -47,6 +47,7 @@ class Services:
         max_body_bytes: longest request body.
         stall_seconds: longest silence within a request body, and longest wait for a reader of events.
         max_series_per_request: most series that one forecast request may name.
+        alarms_per_day: budget of readings that somebody has scored and not kept.
         stream_seconds: how long a stream of events lasts; its reader asks for another one then.
         versions_kept: older versions that stay in memory for questions `as_of`.
         max_adhoc_body_bytes: longest body of a request that brings its own series.
@@ -87,6 +88,7 @@ class Services:
     max_series_per_request: int = 5_000
     versions_kept: int = 2
     max_adhoc_body_bytes: int = 16 * 1_048_576
+    alarms_per_day: float = 10.0
     stream_seconds: float = 3_600.0
     worker: Worker = field(default_factory=SpawnedWorker)
     nowcast_worker: Worker = field(default_factory=SpawnedWorker)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from industrial_brain.domain.anomalies import EpisodeState, Kind, Label, Severity
 from serving.schemas import In, Moment, MomentIn, Out, PageOut, Paging, Text
+from serving.schemas_telemetry import ColumnsIn, ItemErrorOut, ReadingIn
 
 CauseName = Literal["level", "rate", "stuck", "limit", "silent", "clock", "pattern", "shift"]
 LONGEST_NOTE = 2000
@@ -109,3 +110,53 @@ class AnomalyDetail(AnomalyOut):
 
 class AnomalyPage(PageOut[AnomalyOut]):
     pass
+
+
+class ScoreIn(In):
+    """Readings to score, of devices of one's own, and older ones that the detector may learn from first."""
+
+    readings: list[ReadingIn] | ColumnsIn
+    history: list[ReadingIn] | ColumnsIn | None = Field(default=None, description="Older than every one of `readings`.")
+    alarms_per_day: float | None = Field(
+        default=None, gt=0, description="Of these readings; the server's own budget unless given."
+    )
+
+
+class ScoresOut(Out):
+    """By reading, in the order of the request; null where a reading was not judged."""
+
+    index: list[int] = Field(description="Position of each reading in the request.")
+    p: list[float | None]
+    score: list[float | None] = Field(description="0 to 1, high is anomalous.")
+    expected: list[float | None]
+    cause: list[CauseName | None] = Field(description="Of the smallest p; null for a channel that is still new.")
+    alarm: list[bool]
+
+
+class ScoredAnomalyOut(Out):
+    device: str | None
+    kind: Kind
+    cause: CauseName
+    severity: Severity
+    state: EpisodeState = Field(description="When the readings end.")
+    reason: str
+    start: Moment
+    end: Moment | None
+    last_point: Moment
+    peak: PeakOut
+    points: int
+    sensor_count: int
+    device_count: int
+    sensors: list[SensorOut]
+
+
+class ScoreOut(Out):
+    detector: str
+    level: float = Field(description="The p-value of an alarm when the readings ended.")
+    silence_judged: bool = Field(description="False where the readings span so much time that gaps were not looked at.")
+    scores: ScoresOut
+    anomalies: list[ScoredAnomalyOut] = Field(
+        description="That reach into the readings, the one that began first first."
+    )
+    rejected: int
+    errors: list[ItemErrorOut] = Field(description="Why readings were rejected: the first 1,000 of them.")

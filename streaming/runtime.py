@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 from industrial_brain.domain.errors import BrainError, UnavailableError
@@ -284,6 +285,9 @@ class _Nobody:
 
     def flush(self) -> None:
         return None
+
+    def save(self) -> dict[str, npt.NDArray[np.generic]]:
+        return {}
 
 
 def _unwatched(_: ChannelIndex, declarations: Declarations) -> Scorer:

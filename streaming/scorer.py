@@ -93,6 +93,7 @@ class Scorer:
         """The state behind the last entry, which the judge has made durable."""
         self._judge.flush()
         found: Arrays = {"begun": np.array([self._begun], np.int64)}
+        found |= {f"judge/{name}": array for name, array in self._judge.save().items()}
         for part, watcher in self.watchers.items():
             found |= {f"{part}/{name}": array for name, array in watcher.save().items()}
         return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from industrial_brain.domain.anomalies import Episode, EpisodeChange, Sensor
+from industrial_brain.domain.anomalies import Episode, Sensor
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.telemetry import (
     MICROS_PER_SECOND,
@@ -20,6 +20,7 @@ from industrial_brain.domain.telemetry import (
     Micros,
 )
 from models.anomaly.episodes import Merger
+from streaming.episodes import ReplayJudge
 from streaming.watch import Watch
 
 #: batches that a stream is cut into at most; one a minute up to then
@@ -91,13 +92,14 @@ class FewChannels:
         return self._devices
 
 
-def score_readings(
-    new_watch: Callable[[], Watch], names: Sequence[ChannelName], history: Readings, readings: Readings
-) -> Judged:
+def score_readings(watch: Watch, names: Sequence[ChannelName], history: Readings, readings: Readings) -> Judged:
     """Score readings as if they had come in the order of their times, each at its time, after the history.
 
     The detector begins with nothing: a channel's first readings (of the history, if there is one) are learnt from and not
     judged. History is scored, too, but told of only where an episode reaches into the readings.
+
+    Args:
+        watch: new.
 
     Raises:
         InputError: a history that is not over when the readings begin.
@@ -120,10 +122,9 @@ def score_readings(
     silence = step <= _AWAKE
     edges = _steps(ts, step, whole=silence)
     starts, ends = (np.searchsorted(ts[order], edges + later) for later in (0, step))
-    watch, merger = new_watch(), Merger("scratch", few := FewChannels(names), few)
+    judge = ReplayJudge(Merger("scratch", few := FewChannels(names), few))
     p, score, expected = (np.full(count, np.nan, np.float32) for _ in range(3))
     cause, alarm, level = np.zeros(count, np.uint8), np.zeros(count, np.bool_), 0.0
-    found: dict[str, EpisodeChange] = {}
     for seq, (edge, first, last) in enumerate(zip(edges.tolist(), starts.tolist(), ends.tolist(), strict=True), 1):
         rows = order[first:last]
         at = edge + step
@@ -131,8 +132,7 @@ def score_readings(
         scored, level = decided[0].scored, decided[0].level
         p[rows], score[rows], expected[rows] = scored.p, scored.score, scored.expected
         cause[rows], alarm[rows] = scored.cause, decided[0].alarm
-        merger.take(seq, at, decided)
-        _collect(found, merger)
+        judge.take(seq, at, decided)
     rows_asked = slice(len(history), None)
     began = int(readings.ts.min()) if len(readings) else 0
     return Judged(
@@ -145,7 +145,7 @@ def score_readings(
         level=level,
         episodes=tuple(
             (one.episode, one.sensors)
-            for one in sorted(found.values(), key=lambda one: one.episode.id)
+            for one in sorted(judge.found.values(), key=lambda one: one.episode.id)
             if one.episode.end >= began and one.episode.parent is None
         ),
         silence=silence,
@@ -164,14 +164,3 @@ def _steps(ts: Micros, step: int, whole: bool) -> Micros:
     if whole and len(steps):
         steps = np.arange(steps[0], steps[-1] + 1)
     return steps * step
-
-
-def _collect(found: dict[str, EpisodeChange], merger: Merger) -> None:
-    if not merger.has_news:
-        return
-    for change in merger.pending():
-        before = found.get(change.episode.id)
-        sensors = {} if before is None else {sensor.channel: sensor for sensor in before.sensors}
-        sensors.update({sensor.channel: sensor for sensor in change.sensors})
-        found[change.episode.id] = EpisodeChange(change.episode, tuple(sensors.values()))
-    merger.kept()

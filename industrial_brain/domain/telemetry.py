@@ -388,3 +388,7 @@ class Judge(Protocol):
         """Make durable all that was taken. To be called before a snapshot of the same seq counts: what came before a
         snapshot never comes again."""
         ...
+
+    def save(self) -> dict[str, npt.NDArray[np.generic]]:
+        """The open episodes as arrays, by name: what a replay goes on from. A restart finds them where they are durable."""
+        ...

@@ -129,6 +129,13 @@ class Merger:
         self._changed.clear()
         self.urgent = False
 
+    def open_episodes(self) -> list[EpisodeChange]:
+        """All that are open, with all of their sensors, by id; what `restore` takes."""
+        return [
+            EpisodeChange(course.episode, tuple(course.sensors[channel] for channel in sorted(course.sensors)))
+            for course in sorted(self._courses(), key=lambda one: one.episode.id)
+        ]
+
     def __len__(self) -> int:
         """Open episodes."""
         return sum(map(len, self._open.values()))

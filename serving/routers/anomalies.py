@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from industrial_brain.domain.anomalies import Change, Episode, EpisodeFilter, EpisodeWord, Label
 from industrial_brain.domain.episode_words import micros_of
@@ -14,13 +14,23 @@ from industrial_brain.domain.protocols import Page
 from industrial_brain.domain.telemetry import Cause
 from serving.access import Keyring, bearer_secret
 from serving.anomalies import shown, shown_in_full, sites_of
-from serving.bodies import StrictJsonRoute
+from serving.bodies import StrictJsonRoute, raw_body
 from serving.deps import KeyDep, Services, ServicesDep, each_parameter_once, no_parameters
 from serving.event_stream import EventStream
 from serving.feed import AnomalyFeed
 from serving.pages import page_after, page_out
 from serving.routers.common import IdempotencyKey, problems
-from serving.schemas_anomalies import AckIn, AnomaliesQuery, AnomalyDetail, AnomalyPage, LabelIn, StreamQuery
+from serving.schemas_anomalies import (
+    AckIn,
+    AnomaliesQuery,
+    AnomalyDetail,
+    AnomalyPage,
+    LabelIn,
+    ScoreIn,
+    ScoreOut,
+    StreamQuery,
+)
+from serving.scoring import score_body
 
 router = APIRouter(prefix="/v1", tags=["anomalies"], responses=problems())
 
@@ -103,6 +113,39 @@ async def anomalies_stream(
 def anomaly(services: ServicesDep, key: KeyDep, anomaly_id: IdInPath) -> AnomalyDetail:
     """One anomaly: why it is one, which sensors it shows in, what people said of it."""
     return _in_full(services, services.episodes.get(anomaly_id, sites_of(key)))
+
+
+SCORE_PATH = "/v1/anomalies:score"
+
+#: the shape of a request to score, which is read where it is answered, and not by FastAPI
+SCORE_SHAPES = (ScoreIn,)
+
+_SCORE_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{ScoreIn.__name__}"}}},
+}
+
+
+def score_anomalies(services: ServicesDep, body: Annotated[bytes, Depends(raw_body)]) -> Response:
+    """Score readings that come with the request, and keep nothing of them.
+
+    The live detector begins anew, learns from the history, then judges each reading and goes on learning. It works in a
+    process of its own; when too many requests wait for it, or it takes too long, the answer is 503.
+    """
+    found = services.worker.run(score_body, body, services.alarms_per_day)
+    return Response(found, media_type="application/json")
+
+
+router.add_api_route(
+    SCORE_PATH.removeprefix(router.prefix),
+    score_anomalies,
+    methods=["POST"],
+    response_model=ScoreOut,
+    responses=problems(400, 408, 415),
+    openapi_extra={"requestBody": _SCORE_BODY},
+    dependencies=[Depends(no_parameters)],
+    route_class_override=StrictJsonRoute,
+)
 
 
 def acknowledge_anomaly(

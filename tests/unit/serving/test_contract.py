@@ -48,6 +48,7 @@ OPERATIONS = [
     ("POST", "/v1/backtests/{id}:cancel"),
     ("GET", "/v1/anomalies"),
     ("GET", "/v1/anomalies/{id}"),
+    ("POST", "/v1/anomalies:score"),
     ("POST", "/v1/anomalies/{id}:ack"),
     ("POST", "/v1/anomalies/{id}:label"),
     ("GET", "/v1/anomalies:stream"),

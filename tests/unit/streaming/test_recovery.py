@@ -66,6 +66,9 @@ class Told:
     def flush(self) -> None:
         return None
 
+    def save(self) -> Arrays:
+        return {}
+
 
 def scored(stream: Stream, watcher: Callable[[], Watcher] = OrderedWatch) -> list[Told]:
     """Have the stream watched from now on; the judges of each start, oldest first."""

@@ -41,7 +41,7 @@ def rows(readings: Readings, chosen: np.ndarray[tuple[int, ...], np.dtype[np.gen
 
 
 def scored(readings: Readings, history: Readings = NONE) -> Judged:
-    return score_readings(a_watch, NAMES, history, readings)
+    return score_readings(a_watch(), NAMES, history, readings)
 
 
 def test_a_spike_is_an_alarm_and_makes_an_episode() -> None:
