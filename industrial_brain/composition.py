@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from models.targeting.bundle import TargetBundle
     from streaming.channels import ChannelIndex
     from streaming.declarations import Declarations
+    from streaming.replaying import Replayed
     from streaming.runtime import Telemetry
     from streaming.scorer import Scorer, Watcher
     from streaming.sharding import Shard
@@ -228,6 +229,31 @@ class Brain:
         shard = self._shard.name
         judge = EpisodeJudge(shard, self.episodes, Merger(shard, index, declarations))
         return Scorer(self._watchers(), judge, declarations)
+
+    def replay(self, anomaly: str, sites: Sequence[str] | None = None, most_readings: int | None = None) -> Replayed:
+        """Find an anomaly again, from a snapshot and the readings of then.
+
+        Where the telemetry runs in this process its stores are read as they are; else they are opened for as long as it takes.
+
+        Raises:
+            UnknownIdError: there is no such anomaly (of these sites).
+            StateError: another process has the telemetry; or more readings than these lie between.
+        """
+        from streaming.channels import ChannelIndex
+        from streaming.replaying import replay
+
+        episode = self.episodes.get(anomaly, sites)
+        sensors = self.episodes.sensors(episode.id, limit=episode.sensor_count)
+        stores = self.telemetry.stores
+        if self.telemetry.is_running:
+            return replay(episode, sensors, stores, self.telemetry.channels, self._watchers, most_readings)
+        stores.inbox.open()
+        try:
+            stores.lake.open()
+            index = ChannelIndex.restored(stores.inbox.names(), self.settings.telemetry_channels, seed=0)
+            return replay(episode, sensors, stores, index, self._watchers, most_readings)
+        finally:
+            stores.inbox.close()
 
     def _watchers(self) -> dict[str, Watcher]:
         """What looks at readings, new."""

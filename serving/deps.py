@@ -24,6 +24,7 @@ from serving.jobs.launch import Launch
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
 from serving.worker import SpawnedWorker, Worker
+from streaming.replaying import Replayed
 from streaming.runtime import Telemetry
 
 #: ordinals of texts, and whether each names a period of the frequency
@@ -55,6 +56,7 @@ class Services:
         nowcast_worker: where nowcasts are computed; apart, so that neither waits for the other.
         jobs: jobs that are kept; jobs_folder: their files, a folder a job; launch_job: begins to work on one.
         episodes: anomalies, and what people say of them.
+        replay: finds one again, of these sites, if no more readings than these have to be scored for it.
         jobs_kept: how long a finished job and its results are kept.
         max_jobs_per_key, max_jobs: unfinished ones at once.
         max_job_body_bytes: longest body of a forecast job.
@@ -79,6 +81,7 @@ class Services:
     jobs_folder: Path
     launch_job: Launch
     episodes: EpisodeStore
+    replay: Callable[[str, Sequence[str] | None, int], Replayed]
     telemetry: Telemetry
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0

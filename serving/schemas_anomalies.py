@@ -112,6 +112,21 @@ class AnomalyPage(PageOut[AnomalyOut]):
     pass
 
 
+class DifferenceOut(Out):
+    field: str
+    stored: str = Field(description="Empty where nothing is.")
+    found: str
+
+
+class ReplayOut(Out):
+    anomaly: str
+    equal: bool = Field(description="Found again with all its sensors, to the byte.")
+    after: int = Field(description="Place in the ingest sequence of the snapshot that it began from; 0: from nothing.")
+    until: int
+    readings: int = Field(description="Scored on the way.")
+    differences: list[DifferenceOut]
+
+
 class ScoreIn(In):
     """Readings to score, of devices of one's own, and older ones that the detector may learn from first."""
 

@@ -6,7 +6,7 @@ once: pages that were never written cost nothing, and nothing is ever copied in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,14 @@ class ChannelIndex:
     def devices(self) -> int:
         """How many devices there are."""
         return self._device_count
+
+    @classmethod
+    def restored(cls, blocks: Iterable[Names], most: int, seed: int) -> ChannelIndex:
+        """The index of these names."""
+        index = cls(most, seed)
+        for block in blocks:
+            index.restore(block)
+        return index
 
     # --- the writer's side
 

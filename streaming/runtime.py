@@ -148,6 +148,16 @@ class Telemetry:
         return self._running.index
 
     @property
+    def is_running(self) -> bool:
+        """Whether it has been started, and not stopped."""
+        return self._now is not None
+
+    @property
+    def stores(self) -> Stores:
+        """Where the readings are. Only this process may open or change them."""
+        return self._stores
+
+    @property
     def scorer(self) -> Scorer:
         """The live state."""
         return self._scorer

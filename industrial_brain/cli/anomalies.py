@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import json
 import time
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.style import Style
 
-from industrial_brain.cli.terminal import brain, err, moment, now, number, out, plural, table
+from industrial_brain.cli.terminal import brain, err, moment, now, number, out, plural, table, waiting
 from industrial_brain.domain.anomalies import (
     WHOLE_SITE,
     Episode,
@@ -48,6 +49,7 @@ def add_to(app: typer.Typer) -> None:
     anomalies.command("show")(show)
     anomalies.command("ack")(ack)
     anomalies.command("label")(label)
+    anomalies.command("replay")(replay)
     anomalies.command("watch")(watch)
     app.add_typer(anomalies, name="anomalies")
 
@@ -155,6 +157,24 @@ def label(
     """Say what an anomaly was. The last label counts, and feeds retraining; earlier ones are kept."""
     found = brain().episodes.say(anomaly, _word(given, note, author))
     out.print(f"{found.id} is labelled {found.label} by {found.labelled_by}.")
+
+
+def replay(anomaly: Name, as_json: Json = False) -> None:
+    """Find an anomaly again, from a snapshot and the readings of then; say whether it is equal, or what differs.
+
+    While a server runs it has the readings to itself: send it POST /v1/anomalies/ANOMALY:replay.
+    """
+    with waiting("Scoring the readings of then"):
+        found = brain().replay(anomaly)
+    if as_json:
+        out.print_json(json.dumps({**dataclasses.asdict(found), "equal": found.equal}))
+    else:
+        span = f"{plural(found.readings, 'reading')}, batches {found.after + 1:,} to {found.until:,}"
+        out.print(f"{found.episode}: {'equal' if found.equal else 'not equal'} ({span}).", soft_wrap=True)
+        for one in found.differences:
+            out.print(f"  {one.field}: stored {one.stored or '-'}, found {one.found or '-'}", soft_wrap=True)
+    if not found.equal:
+        raise typer.Exit(1)
 
 
 def watch(

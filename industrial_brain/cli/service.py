@@ -124,6 +124,7 @@ def _app(wired: Brain) -> FastAPI:
             jobs_folder=wired.settings.jobs,
             launch_job=launcher(wired.settings),
             episodes=wired.episodes,
+            replay=wired.replay,
             alarms_per_day=wired.settings.alarms_per_day,
             telemetry=wired.telemetry,
         )

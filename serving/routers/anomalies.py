@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from industrial_brain.domain.anomalies import Change, Episode, EpisodeFilter, EpisodeWord, Label
 from industrial_brain.domain.episode_words import micros_of
+from industrial_brain.domain.errors import TooManyError
 from industrial_brain.domain.overrides import RepeatableRequest
 from industrial_brain.domain.protocols import Page
 from industrial_brain.domain.telemetry import Cause
@@ -25,7 +27,9 @@ from serving.schemas_anomalies import (
     AnomaliesQuery,
     AnomalyDetail,
     AnomalyPage,
+    DifferenceOut,
     LabelIn,
+    ReplayOut,
     ScoreIn,
     ScoreOut,
     StreamQuery,
@@ -146,6 +150,33 @@ router.add_api_route(
     dependencies=[Depends(no_parameters)],
     route_class_override=StrictJsonRoute,
 )
+
+
+#: readings that one replay over HTTP scores at most, and how many replays there are at once
+_MOST_REPLAYED = 20_000_000
+_one_replay = threading.Lock()
+
+
+@router.post("/anomalies/{id}:replay", dependencies=[Depends(no_parameters)], responses=problems(404, 409, 429))
+def replay_anomaly(services: ServicesDep, key: KeyDep, anomaly_id: IdInPath) -> ReplayOut:
+    """Find an anomaly again: from a snapshot of the detectors and the readings of then, with the versions of then.
+
+    Answers whether the result is equal to what is stored, to the byte, and if not, where it differs.
+    """
+    if not _one_replay.acquire(blocking=False):
+        raise TooManyError("Another anomaly is being replayed.", "Send the request again in a moment.")
+    try:
+        found = services.replay(anomaly_id, sites_of(key), _MOST_REPLAYED)
+    finally:
+        _one_replay.release()
+    return ReplayOut(
+        anomaly=found.episode,
+        equal=found.equal,
+        after=found.after,
+        until=found.until,
+        readings=found.readings,
+        differences=[DifferenceOut.model_validate(one) for one in found.differences],
+    )
 
 
 def acknowledge_anomaly(

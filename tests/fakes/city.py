@@ -29,6 +29,7 @@ from serving.deps import Services
 from serving.jobs.runner import JobRunner
 from serving.jobs.work import Tools
 from serving.live import ForecastModel, LiveModels
+from streaming.replaying import Replayed
 from streaming.runtime import Sizes, Stores, Telemetry
 from tests.fakes.anomalies import FakeEpisodeStore, an_episode
 from tests.fakes.economy import TARGET, economy
@@ -160,6 +161,7 @@ class SmallCity:
             jobs_folder=self._folder / "jobs",
             launch_job=self.launch,
             episodes=self.episodes,
+            replay=lambda name, sites, _: Replayed(self.episodes.get(name, sites).id, 0, 1, 2, ()),
             telemetry=self.telemetry,
             max_job_body_bytes=int(chosen.get("max_job_body_bytes", 100_000)),
             max_telemetry_body_bytes=int(chosen.get("max_telemetry_body_bytes", 1_000_000)),

@@ -50,6 +50,7 @@ MATRIX = {
     ("GET", "/v1/anomalies"): OFFICE | {Role.FACTORY},
     ("GET", "/v1/anomalies/{id}"): OFFICE | {Role.FACTORY},
     ("POST", "/v1/anomalies:score"): OFFICE | {Role.FACTORY},
+    ("POST", "/v1/anomalies/{id}:replay"): OFFICE | {Role.FACTORY},
     ("POST", "/v1/anomalies/{id}:ack"): OFFICE | {Role.FACTORY},
     ("POST", "/v1/anomalies/{id}:label"): OFFICE | {Role.FACTORY},
     ("GET", "/v1/anomalies:stream"): OFFICE | {Role.FACTORY},

@@ -49,6 +49,7 @@ OPERATIONS = [
     ("GET", "/v1/anomalies"),
     ("GET", "/v1/anomalies/{id}"),
     ("POST", "/v1/anomalies:score"),
+    ("POST", "/v1/anomalies/{id}:replay"),
     ("POST", "/v1/anomalies/{id}:ack"),
     ("POST", "/v1/anomalies/{id}:label"),
     ("GET", "/v1/anomalies:stream"),
