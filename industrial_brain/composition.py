@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from streaming.channels import ChannelIndex
     from streaming.declarations import Declarations
     from streaming.replaying import Replayed
-    from streaming.runtime import Telemetry
+    from streaming.runtime import Stores, Telemetry
     from streaming.scorer import Scorer, Watcher
     from streaming.sharding import Shard
     from training.anomaly_pipeline import AnomalyReport
@@ -185,25 +185,16 @@ class Brain:
     @cached_property
     def telemetry(self) -> Telemetry:
         """The stream of readings. It takes its inbox when it is started, not here."""
-        from industrial_brain.storage.database import open_database
-        from industrial_brain.storage.inbox import SqlInbox
-        from industrial_brain.storage.lake import DeltaLake
         from industrial_brain.storage.moments import to_microseconds
-        from industrial_brain.storage.snapshots import FolderSnapshots
         from streaming.assessing import Limits
-        from streaming.runtime import Sizes, Stores, Telemetry
+        from streaming.runtime import Sizes, Telemetry
 
-        settings, day, shard = self.settings, 86_400_000_000, self._shard
-        stores = Stores(
-            SqlInbox(open_database(settings.telemetry_database), shard.number, shard.count),
-            DeltaLake(settings.lake / shard.name, shard.name),
-            FolderSnapshots(settings.snapshots / shard.name),
-        )
+        settings, day = self.settings, 86_400_000_000
         return Telemetry(
-            stores,
+            self._telemetry_stores(),
             lambda: to_microseconds(self.clock()),
             scorer=self.live_state,
-            shard=shard,
+            shard=self._shard,
             limits=Limits(retention=settings.telemetry_days * day, new_per_minute=settings.telemetry_new_channels),
             sizes=Sizes(
                 most_channels=settings.telemetry_channels,
@@ -233,27 +224,39 @@ class Brain:
     def replay(self, anomaly: str, sites: Sequence[str] | None = None, most_readings: int | None = None) -> Replayed:
         """Find an anomaly again, from a snapshot and the readings of then.
 
-        Where the telemetry runs in this process its stores are read as they are; else they are opened for as long as it takes.
+        The readings are only read: a server may run beside it.
 
         Raises:
             UnknownIdError: there is no such anomaly (of these sites).
-            StateError: another process has the telemetry; or more readings than these lie between.
+            StateError: more readings than these lie between.
         """
         from streaming.channels import ChannelIndex
         from streaming.replaying import replay
 
         episode = self.episodes.get(anomaly, sites)
         sensors = self.episodes.sensors(episode.id, limit=episode.sensor_count)
-        stores = self.telemetry.stores
         if self.telemetry.is_running:
-            return replay(episode, sensors, stores, self.telemetry.channels, self._watchers, most_readings)
-        stores.inbox.open()
-        try:
-            stores.lake.open()
+            stores, index = self.telemetry.stores, self.telemetry.channels
+        else:
+            stores = self._telemetry_stores()
             index = ChannelIndex.restored(stores.inbox.names(), self.settings.telemetry_channels, seed=0)
-            return replay(episode, sensors, stores, index, self._watchers, most_readings)
-        finally:
-            stores.inbox.close()
+            stores.lake.look()
+        return replay(episode, sensors, stores, index, self._watchers, most_readings)
+
+    def _telemetry_stores(self) -> Stores:
+        """Where readings are, not opened."""
+        from industrial_brain.storage.database import open_database
+        from industrial_brain.storage.inbox import SqlInbox
+        from industrial_brain.storage.lake import DeltaLake
+        from industrial_brain.storage.snapshots import FolderSnapshots
+        from streaming.runtime import Stores
+
+        settings, shard = self.settings, self._shard
+        return Stores(
+            SqlInbox(open_database(settings.telemetry_database), shard.number, shard.count),
+            DeltaLake(settings.lake / shard.name, shard.name),
+            FolderSnapshots(settings.snapshots / shard.name),
+        )
 
     def _watchers(self) -> dict[str, Watcher]:
         """What looks at readings, new."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from heapq import merge
+from itertools import takewhile
+from operator import attrgetter
 
 import numpy as np
 
@@ -97,7 +100,7 @@ def replay(
         if most_readings is not None and readings > most_readings:
             raise StateError(
                 f"More than {most_readings:,} readings lie between the snapshot at {after} and the anomaly's last batch.",
-                "Stop the server and run `brain anomalies replay`, which has no such limit.",
+                "Run `brain anomalies replay` on the server's machine: it has no such limit.",
             )
         scorer.take(entry)
     again = judge.found.get(episode.id)
@@ -113,22 +116,18 @@ def replay(
 
 
 def entries_between(stores: Stores, after: int, until: int) -> Iterator[Entry]:
-    """The ingest sequence behind `after` and up to `until`, wherever it lies: in the lake, or still in the inbox."""
+    """The ingest sequence behind `after` and up to `until`, wherever it lies: in the lake, or still in the inbox.
+
+    What is not in the lake is read first, since it may leave the inbox meanwhile. Beside a writing process the lake has to be
+    looked at before.
+    """
     moved = stores.lake.stored_until()
-    batches = _batches(stores.lake.replay(after, min(moved, until)))
-    waiting = next(batches, None)
-    for entry in stores.inbox.entries(after):
-        if entry.seq > until:
-            break
-        if isinstance(entry, Batch) and len(entry) and entry.seq <= moved:
-            continue  # it is in the lake, and has not been forgotten here yet
-        while waiting is not None and waiting.seq < entry.seq:
-            yield waiting
-            waiting = next(batches, None)
-        yield entry
-    while waiting is not None:
-        yield waiting
-        waiting = next(batches, None)
+    rest = list(takewhile(lambda entry: entry.seq <= until, stores.inbox.entries(max(after, moved))))
+    last = min(moved, until)
+    events = takewhile(lambda entry: entry.seq <= last, stores.inbox.entries(after) if after < last else ())
+    rowless = (entry for entry in events if not (isinstance(entry, Batch) and len(entry)))
+    yield from merge(rowless, _batches(stores.lake.replay(after, last)), key=attrgetter("seq"))
+    yield from rest
 
 
 def _batches(portions: Iterator[Rows]) -> Iterator[Batch]:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.style import Style
 
+from industrial_brain.cli.chart import draw_readings
 from industrial_brain.cli.terminal import brain, err, moment, now, number, out, plural, table, waiting
 from industrial_brain.domain.anomalies import (
     WHOLE_SITE,
@@ -113,7 +114,13 @@ def list_anomalies(
         err.print(f"{plural(page.total - len(page.items), 'older one')} not shown; see --limit.")
 
 
-def show(anomaly: Name, as_json: Json = False) -> None:
+def show(
+    anomaly: Name,
+    chart: Annotated[
+        bool | None, typer.Option("--chart/--no-chart", help="Draw the readings around it; default: in a terminal.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show an anomaly: why it is one, which sensors it shows in, what was said of it."""
     store = brain().episodes
     found = store.get(anomaly)
@@ -135,6 +142,8 @@ def show(anomaly: Name, as_json: Json = False) -> None:
     )
     if found.parent is not None:
         out.print(f"It is part of {found.parent}.")
+    if out.is_terminal if chart is None else chart:
+        _draw(found, sensors)
     _print_sensors(found, sensors)
     for word in words:
         said = "acknowledged it" if word.label is None else f"called it {word.label}"
@@ -160,10 +169,7 @@ def label(
 
 
 def replay(anomaly: Name, as_json: Json = False) -> None:
-    """Find an anomaly again, from a snapshot and the readings of then; say whether it is equal, or what differs.
-
-    While a server runs it has the readings to itself: send it POST /v1/anomalies/ANOMALY:replay.
-    """
+    """Find an anomaly again, from a snapshot and the readings of then; say whether it is equal, or what differs."""
     with waiting("Scoring the readings of then"):
         found = brain().replay(anomaly)
     if as_json:
@@ -196,6 +202,21 @@ def watch(
             return
         if len(changed) < _PAGE:
             time.sleep(_POLL)
+
+
+def _draw(episode: Episode, sensors: list[Sensor]) -> None:
+    """The readings of the sensor that deviated most: an hour before and after, or as long as it lasted."""
+    shown = [one for one in sensors if one.metric == episode.metric and one.device == episode.device][:1] or sensors[:1]
+    around = max(episode.end - episode.start, 3_600 * MICROS_PER_SECOND)
+    for sensor in shown:
+        history = brain().equipment.history([sensor.channel], episode.start - around, episode.end + around)
+        if not len(history.ts):
+            err.print("Its readings are not kept any more.")
+            return
+        out.print(draw_readings(history.ts, history.value, episode.start, episode.end, out.width))
+        out.print(
+            f"{sensor.metric} of {sensor.device}, {sensor.unit or 'no unit'}; expected {quantity(sensor.expected, '')}."
+        )
 
 
 def _print_change(one: Episode, as_json: bool) -> None:

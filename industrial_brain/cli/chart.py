@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 
 from industrial_brain.domain.forecasts import Forecast
 from industrial_brain.domain.nowcasts import Evolution
@@ -56,6 +60,39 @@ def draw_evolution(points: Sequence[Evolution], width: int) -> str:
     return str(plotext.uncolorize(str(figure.build())))
 
 
+def draw_readings(ts: npt.NDArray[np.int64], values: npt.NDArray[np.float64], start: int, end: int, width: int) -> str:
+    """Lines of braille dots: readings by time (UTC), in steps of a column's half; the anomaly lies between the two bars.
+
+    Args:
+        ts: microseconds, rising. start, end: of the anomaly.
+        width: columns.
+    """
+    import plotext
+
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("colorless")
+    figure.plot_size(width, _HEIGHT)
+    seconds = (ts - ts[0]) / 1e6
+    # of each half column its lowest and highest: what stands out must be seen
+    column = np.minimum((seconds / max(seconds[-1], 1e-9) * 2 * width).astype(np.int64), 2 * width - 1)
+    kept = sorted({row for one in np.unique(column) for row in _extremes(values, np.flatnonzero(column == one))})
+    figure.draw(_line(figure, seconds[kept].tolist(), values[kept].tolist()))
+    low, high = float(values.min()), float(values.max())
+    for edge in (start, end):
+        x = (edge - int(ts[0])) / 1e6
+        if 0 <= x <= seconds[-1]:
+            figure.draw(_line(figure, [x, x], [low, high]))
+    ticks = np.linspace(0, seconds[-1], _TICKS).tolist()
+    clock = [dt.datetime.fromtimestamp(int(ts[0]) / 1e6 + tick, dt.UTC).strftime("%H:%M:%S") for tick in ticks]
+    figure.ruler("x").ticks(ticks, clock)
+    return str(plotext.uncolorize(str(figure.build())))
+
+
+def _extremes(values: npt.NDArray[np.float64], rows: npt.NDArray[np.int64]) -> list[int]:
+    return [int(rows[values[rows].argmin()]), int(rows[values[rows].argmax()])]
+
+
 def _positions(history: Sequence[Observation], forecast: Forecast, first: int) -> list[tuple[int, float]]:
     """Each observation with its distance to the first period forecast: -1 is the last one known."""
     return [(forecast.freq.ordinal_of_label(o.period) - first, o.value) for o in history]
@@ -72,7 +109,7 @@ def _runs(points: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:
     return runs
 
 
-def _line(figure: object, xs: list[int], ys: list[float]) -> object:
+def _line(figure: object, xs: Sequence[float], ys: Sequence[float]) -> object:
     signal = figure.signal(xs, ys, marker="braille")  # type: ignore[attr-defined]  # plotext ships no types
     signal.lines()
     return signal

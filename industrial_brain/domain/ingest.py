@@ -184,6 +184,10 @@ class Lake(Protocol):
         """Make what is missing. Raises UnavailableError."""
         ...
 
+    def look(self) -> bool:
+        """Open to read alone, beside whoever writes; whether there is anything yet. Looks again at every call."""
+        ...
+
     def stored_until(self) -> int:
         """The last seq whose batches are all here, on the disk; 0 before the first."""
         ...

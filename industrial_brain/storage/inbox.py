@@ -65,7 +65,10 @@ class SqlInbox:
             return connection.scalar(sa.select(shard.c.last_seq).where(shard.c.shard == self._number)) or 0
 
     def names(self) -> Iterator[Names]:
-        for block in range(self._next_block):
+        with reading(self._engine) as connection:
+            mine = sa.select(names.c.block).where(names.c.shard == self._number)
+            blocks = list(connection.scalars(mine.order_by(names.c.block)))
+        for block in blocks:
             with reading(self._engine) as connection:
                 this = sa.select(names.c.body).where(names.c.shard == self._number, names.c.block == block)
                 body = connection.execute(this).scalar_one()

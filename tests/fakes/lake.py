@@ -26,6 +26,9 @@ class FakeLake:
     def open(self) -> None:
         return None
 
+    def look(self) -> bool:
+        return bool(self.stored)
+
     def stored_until(self) -> int:
         return self.stored[-1].seq if self.stored else 0
 
