@@ -228,12 +228,16 @@ class Brain:
 
         Raises:
             UnknownIdError: there is no such anomaly (of these sites).
-            StateError: more readings than these lie between.
+            StateError: it is of another shard; or more readings than these lie between.
         """
         from streaming.channels import ChannelIndex
         from streaming.replaying import replay
 
         episode = self.episodes.get(anomaly, sites)
+        if episode.shard != self._shard.name:
+            raise StateError(
+                f"{episode.id} is of {episode.shard}.", "Ask the server of that shard, or set BRAIN_SHARD."
+            )
         sensors = self.episodes.sensors(episode.id, limit=episode.sensor_count)
         if self.telemetry.is_running:
             stores, index = self.telemetry.stores, self.telemetry.channels
