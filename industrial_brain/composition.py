@@ -42,12 +42,14 @@ from industrial_brain.settings import Settings
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from models.anomaly.equipment.bundle import AnomalyBundle
     from models.forecasting.bundle import ForecastBundle
     from models.nowcast.answer import Known
     from models.nowcast.bundle import NowcastBundle
     from models.nowcast.fitted import FittedNowcast
     from models.targeting.bundle import TargetBundle
     from streaming.channels import ChannelIndex
+    from streaming.class_watch import Detectors
     from streaming.declarations import Declarations
     from streaming.replaying import Replayed
     from streaming.runtime import Stores, Telemetry
@@ -219,7 +221,7 @@ class Brain:
 
         shard = self._shard.name
         judge = EpisodeJudge(shard, self.episodes, Merger(shard, index, declarations))
-        return Scorer(self._watchers(), judge, declarations)
+        return Scorer(self._watchers(index, judge.taken), judge, declarations)
 
     def replay(self, anomaly: str, sites: Sequence[str] | None = None, most_readings: int | None = None) -> Replayed:
         """Find an anomaly again, from a snapshot and the readings of then.
@@ -245,7 +247,7 @@ class Brain:
             stores = self._telemetry_stores()
             index = ChannelIndex.restored(stores.inbox.names(), self.settings.telemetry_channels, seed=0)
             stores.lake.look()
-        return replay(episode, sensors, stores, index, self._watchers, most_readings)
+        return replay(episode, sensors, stores, index, lambda: self._watchers(index), most_readings)
 
     def _telemetry_stores(self) -> Stores:
         """Where readings are, not opened."""
@@ -262,14 +264,37 @@ class Brain:
             FolderSnapshots(settings.snapshots / shard.name),
         )
 
-    def _watchers(self) -> dict[str, Watcher]:
-        """What looks at readings, new."""
+    def _watchers(self, index: ChannelIndex, taken: Callable[[], int] | None = None) -> dict[str, Watcher]:
+        """What looks at readings, new.
+
+        Args:
+            taken: the last seq whose episodes are durable; None for a replay, in which no version takes over but as it did.
+        """
+        from industrial_brain.storage.takeovers import FileTakeovers
         from models.anomaly.decisions import LiveDecider, Policy
         from models.anomaly.fleet import LiveFleet
+        from streaming.class_watch import ClassWatch
         from streaming.watch import Watch
 
-        decider = LiveDecider(Policy(alarms_a_day=self.settings.alarms_per_day))
-        return {"watch": Watch(LiveFleet(self.settings.telemetry_channels), decider)}
+        decider = LiveDecider(Policy(alarms_a_day=self.settings.alarms_per_day))  # one budget for both
+        takeovers = FileTakeovers(self.settings.snapshots / f"{self._shard.name}-takeovers.json")
+        champion = None if taken is None else self.detectors
+        return {
+            "watch": Watch(LiveFleet(self.settings.telemetry_channels), decider),
+            "classes": ClassWatch(index, champion, self._detectors_of, takeovers, taken or (lambda: 0), decider),
+        }
+
+    @cached_property
+    def detectors(self) -> Detectors:
+        """The version of equipment's detectors that judges; whoever serves says so."""
+        from streaming.class_watch import Detectors
+
+        return Detectors()
+
+    def _detectors_of(self, version: int) -> AnomalyBundle:
+        from models.anomaly.equipment.bundle import AnomalyBundle
+
+        return AnomalyBundle.read(self.anomaly_registry.load(version))
 
     @cached_property
     def chain(self) -> ChainStore:

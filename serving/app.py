@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import industrial_brain
+from models.anomaly.equipment.bundle import AnomalyBundle
 from models.nowcast.bundle import NowcastBundle
 from models.targeting.bundle import TargetBundle
 from serving import problems
@@ -84,6 +85,7 @@ def create_app(services: Services) -> FastAPI:
         kept=services.versions_kept,
         training="brain train targeting",
     )
+    live_detectors = _followed_detectors(services)
     runner = JobRunner(
         services.jobs,
         services.jobs_folder,
@@ -101,6 +103,8 @@ def create_app(services: Services) -> FastAPI:
         await anyio.to_thread.run_sync(live.start)
         await anyio.to_thread.run_sync(live_nowcasts.start)
         await anyio.to_thread.run_sync(live_targets.start)
+        if live_detectors is not None:
+            await anyio.to_thread.run_sync(live_detectors.start)
         await anyio.to_thread.run_sync(services.telemetry.start)
         runner.start()
         try:
@@ -111,6 +115,8 @@ def create_app(services: Services) -> FastAPI:
             await anyio.to_thread.run_sync(live.stop)
             await anyio.to_thread.run_sync(live_nowcasts.stop)
             await anyio.to_thread.run_sync(live_targets.stop)
+            if live_detectors is not None:
+                await anyio.to_thread.run_sync(live_detectors.stop)
             await anyio.to_thread.run_sync(services.worker.stop)
             await anyio.to_thread.run_sync(services.nowcast_worker.stop)
 
@@ -177,6 +183,28 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.include_router(part.router)
     return app
+
+
+def _followed_detectors(services: Services) -> LiveModels[AnomalyBundle] | None:
+    """Equipment's champion, which the stream takes over when it is loaded."""
+    if services.anomaly_registry is None:
+        return None
+    live = LiveModels(
+        services.anomaly_registry,
+        AnomalyBundle.read,
+        None,
+        services.clock,
+        poll_seconds=services.poll_seconds,
+        kept=services.versions_kept,
+        training="brain train anomaly",
+    )
+
+    def champion() -> tuple[int, AnomalyBundle] | None:
+        loaded = live.champion
+        return None if loaded is None else (loaded.version.version, loaded.model)
+
+    services.detectors.follow(champion)
+    return live
 
 
 class _Documented(FastAPI):

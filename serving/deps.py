@@ -24,6 +24,7 @@ from serving.jobs.launch import Launch
 from serving.live import ForecastModel, LiveModels
 from serving.problems import Fault, FieldsError, pointer_to
 from serving.worker import SpawnedWorker, Worker
+from streaming.class_watch import Detectors
 from streaming.replaying import Replayed
 from streaming.runtime import Telemetry
 
@@ -60,6 +61,7 @@ class Services:
         jobs_kept: how long a finished job and its results are kept.
         max_jobs_per_key, max_jobs: unfinished ones at once.
         max_job_body_bytes: longest body of a forecast job.
+        anomaly_registry: versions of `ib-anomaly`; None where equipment is not watched. detectors: is told the one that judges.
         telemetry: takes readings, and answers for them; it starts and stops with the server.
         max_telemetry_body_bytes: longest body of readings, as it is sent and as it is when it is opened.
         max_telemetry_held_bytes: bytes of such bodies that may be under way at once; more are told to come later.
@@ -83,6 +85,8 @@ class Services:
     episodes: EpisodeStore
     replay: Callable[[str, Sequence[str] | None, int], Replayed]
     telemetry: Telemetry
+    anomaly_registry: Registry | None = None
+    detectors: Detectors = field(default_factory=Detectors)
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0
     key_seconds: float = 5.0

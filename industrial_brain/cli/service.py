@@ -127,6 +127,8 @@ def _app(wired: Brain) -> FastAPI:
             replay=wired.replay,
             alarms_per_day=wired.settings.alarms_per_day,
             telemetry=wired.telemetry,
+            anomaly_registry=wired.anomaly_registry,
+            detectors=wired.detectors,
         )
     )
 
