@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from industrial_brain.simulation.labels import WHOLE_SITE, Episode, Truth, micros_of, written
+from industrial_brain.simulation.labels import WHOLE_SITE, Episode, Truth, read_moment, written
 
 if TYPE_CHECKING:
     from serving.sending import TelemetryServer
@@ -21,7 +21,7 @@ def episodes_of(server: TelemetryServer, truth: Truth) -> Iterator[Episode]:
         page = server.get("/v1/anomalies", **asked)
         while True:
             for one in page["items"]:
-                start, end = micros_of(one["start"]), micros_of(one["end"] or one["last_point"])
+                start, end = read_moment(one["start"]), read_moment(one["end"] or one["last_point"])
                 yield Episode(one["site"], one["device"] or WHOLE_SITE, start, end, one["cause"])
             if page["next_page_token"] is None:
                 break

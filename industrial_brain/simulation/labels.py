@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from industrial_brain.domain.episode_words import micros_of, moment_of
 from industrial_brain.domain.errors import FileFormatError, InputError
 from industrial_brain.domain.telemetry import Declaration
 from industrial_brain.simulation.faults import Kind
@@ -144,8 +145,8 @@ def read_truth(file: Path) -> Truth:
         return Truth(
             int(body["seed"]),
             tuple(body["sites"]),
-            micros_of(body["start"]),
-            micros_of(body["end"]),
+            read_moment(body["start"]),
+            read_moment(body["end"]),
             float(body["every"]),
             int(body["devices"]),
             int(body["channels"]),
@@ -167,8 +168,8 @@ def _label(one: Mapping[str, Any]) -> Label:
         one["device"],
         frozenset(one["devices"]),
         tuple(one["metrics"]),
-        micros_of(one["start"]),
-        micros_of(one["end"]),
+        read_moment(one["start"]),
+        read_moment(one["end"]),
     )
 
 
@@ -279,10 +280,10 @@ def agreement(truth: Truth, episodes: Iterable[Episode]) -> Agreement:
 
 
 def written(micros: int) -> str:
-    moment = dt.datetime.fromtimestamp(micros // 1_000_000, dt.UTC).replace(microsecond=micros % 1_000_000)
-    return moment.isoformat().replace("+00:00", "Z")
+    """RFC 3339, in UTC."""
+    return moment_of(micros).isoformat().replace("+00:00", "Z")
 
 
-def micros_of(text: str) -> int:
-    since = dt.datetime.fromisoformat(text) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+def read_moment(text: str) -> int:
+    """Microseconds since 1970 of RFC 3339 text with a zone. Raises ValueError or TypeError."""
+    return micros_of(dt.datetime.fromisoformat(text))

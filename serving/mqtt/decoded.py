@@ -6,9 +6,8 @@ import datetime as dt
 import re
 from dataclasses import dataclass, field
 
+from industrial_brain.domain.episode_words import micros_of
 from industrial_brain.domain.telemetry import Quality
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 #: text that reads as a number
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -99,7 +98,7 @@ def moment_of(value: object) -> int:
         try:
             moment = dt.datetime.fromisoformat(value)
             if moment.tzinfo is not None:
-                return (moment - _EPOCH) // dt.timedelta(microseconds=1)
+                return micros_of(moment)
         except (ValueError, OverflowError):
             pass
     raise UndecodableError(
