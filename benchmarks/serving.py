@@ -181,8 +181,20 @@ def started_server() -> Iterator[str]:
     Raises:
         UnavailableError: it did not come up.
     """
+    with started_process() as (address, _):
+        yield address
+
+
+@contextmanager
+def started_process(environment: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """The same with an environment of its own, or this process'; its address and its process id.
+
+    Raises:
+        UnavailableError: it did not come up.
+    """
     command = [sys.executable, "-c", "from industrial_brain.cli import main; main()", "serve", "--port", "0"]
-    with subprocess.Popen([*command, "--log-level", "warning"], stderr=subprocess.PIPE, text=True) as server:
+    command += ["--log-level", "warning"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
         stuck = threading.Timer(_START_SECONDS, server.kill)
         stuck.start()
         try:
@@ -194,7 +206,7 @@ def started_server() -> Iterator[str]:
                     f"The server did not start: {told.strip() or 'it said nothing'}", "Run `brain doctor`."
                 )
             threading.Thread(target=server.stderr.read, daemon=True).start()  # so that a full pipe never stops it
-            yield address
+            yield address, server.pid
         finally:
             stuck.cancel()
             server.terminate()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.ingest_points import Format
 from industrial_brain.cli.terminal import brain, out
 from industrial_brain.domain.access import Role
 
@@ -22,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("growth")(growth)
     group.command("members")(members)
     group.command("serving")(serving)
+    group.command("ingest")(ingest)
     app.add_typer(group, name="benchmark")
 
 
@@ -210,3 +212,35 @@ def serving(
             )
     finally:
         wired.keys.revoke(key.id)
+
+
+def ingest(
+    devices: Annotated[int, typer.Option(help="Devices; each sends once a minute.")] = 1_000_000,
+    seconds: Annotated[int, typer.Option(help="Seconds of the devices' time.")] = 60,
+    form: Annotated[Format, typer.Option("--format", help="How readings are sent.")] = Format.COLUMNS,
+    batch: Annotated[int, typer.Option(help="Readings of one request.")] = 5_000,
+    clients: Annotated[int, typer.Option(help="Connections at once.")] = 4,
+    flat_out: Annotated[
+        bool, typer.Option("--flat-out", help="Send as fast as it is taken, not in real time.")
+    ] = False,
+    peer: Annotated[
+        str | None, typer.Option(help="Write URL of an InfluxDB that is given the same points afterwards.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """How many readings a second the real server makes durable and scores, and whether each is there afterwards, once.
+
+    A server with a home of its own is started for it, and removed. The readings are simulated.
+
+    Example: `brain benchmark ingest --devices 100000 --format line --flat-out`
+    """
+    from benchmarks.ingest import Ingest, run_ingest
+
+    run_ingest(
+        Ingest(devices, seconds, form, batch, clients, not flat_out),
+        peer=peer,
+        json_file=json_file,
+        markdown=markdown,
+        console=out,
+    )
