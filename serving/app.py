@@ -45,6 +45,7 @@ from serving.routers import (
 )
 from serving.schemas import ProblemOut
 from serving.telemetry.reception import Reception
+from streaming.declaring import DeclarationFollower
 
 _DESCRIPTION = """\
 Indicators of a city and their forecasts.
@@ -94,6 +95,7 @@ def create_app(services: Services) -> FastAPI:
         kept=services.jobs_kept,
         poll_seconds=services.poll_seconds,
     )
+    declaring = DeclarationFollower(services.declarations, services.telemetry, poll_seconds=services.poll_seconds)
     metrics = Metrics(live)
     feed = AnomalyFeed(services.episodes)
     keyring = Keyring(services.keys, services.key_seconds, services.monotonic)
@@ -106,10 +108,12 @@ def create_app(services: Services) -> FastAPI:
         if live_detectors is not None:
             await anyio.to_thread.run_sync(live_detectors.start)
         await anyio.to_thread.run_sync(services.telemetry.start)
+        declaring.start()
         runner.start()
         try:
             yield
         finally:
+            await anyio.to_thread.run_sync(declaring.stop)
             await anyio.to_thread.run_sync(services.telemetry.stop)
             await anyio.to_thread.run_sync(runner.stop)
             await anyio.to_thread.run_sync(live.stop)

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 
 from industrial_brain.domain.access import ApiKey
 from industrial_brain.domain.anomalies import EpisodeStore
+from industrial_brain.domain.devices import DeclarationStore
 from industrial_brain.domain.jobs import JobStore
 from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, OverrideStore, Registry
@@ -63,6 +64,7 @@ class Services:
         max_job_body_bytes: longest body of a forecast job.
         anomaly_registry: versions of `ib-anomaly`; None where equipment is not watched. detectors: is told the one that judges.
         telemetry: takes readings, and answers for them; it starts and stops with the server.
+        declarations: what operators say of devices.
         max_telemetry_body_bytes: longest body of readings, as it is sent and as it is when it is opened.
         max_telemetry_held_bytes: bytes of such bodies that may be under way at once; more are told to come later.
     """
@@ -87,6 +89,7 @@ class Services:
     telemetry: Telemetry
     anomaly_registry: Registry | None = None
     detectors: Detectors = field(default_factory=Detectors)
+    declarations: DeclarationStore
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0
     key_seconds: float = 5.0

@@ -13,6 +13,7 @@ from industrial_brain.cli import (
     backtest,
     benchmark,
     city,
+    devices,
     forecasting,
     leads,
     mqtt,
@@ -58,6 +59,7 @@ for group in (
     service,
     mqtt,
     access,
+    devices,
     benchmark,
     pretrain,
 ):

@@ -105,7 +105,9 @@ def _app(wired: Brain) -> FastAPI:
     from serving.app import create_app
     from serving.deps import Services
     from serving.jobs.tools import launcher
+    from serving.telemetry.rehearsal import rehearse
 
+    rehearse()
     return create_app(
         Services(
             catalogue=wired.catalogue,
@@ -129,6 +131,7 @@ def _app(wired: Brain) -> FastAPI:
             telemetry=wired.telemetry,
             anomaly_registry=wired.anomaly_registry,
             detectors=wired.detectors,
+            declarations=wired.declarations,
         )
     )
 

@@ -169,6 +169,25 @@ api_key = sa.Table(
     sa.Column("revoked_at", sa.BigInteger),
 )
 
+#: what operators say of devices and their metrics; a device's own declaration has the empty metric
+declaration = sa.Table(
+    "declaration",
+    metadata,
+    sa.Column("site", CODE, primary_key=True),
+    sa.Column("device", CODE, primary_key=True),
+    sa.Column("metric", CODE, primary_key=True),
+    sa.Column("unit", sa.String),
+    sa.Column("low", sa.Double),
+    sa.Column("high", sa.Double),
+    sa.Column("counter", sa.Boolean, nullable=False),
+    sa.Column("wraps_at", sa.Double),
+    sa.Column("seconds", sa.Double),
+    sa.Column("equipment", CODE, index=True),
+    sa.Column("parent", CODE),
+    sa.Column("search", sa.String, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False, index=True),
+)
+
 #: append-only but for the withdrawal, which keeps its moment. `request_key` is a client's Idempotency-Key, and whose it is
 forecast_override = sa.Table(
     "forecast_override",

@@ -32,6 +32,7 @@ from serving.live import ForecastModel, LiveModels
 from streaming.replaying import Replayed
 from streaming.runtime import Sizes, Stores, Telemetry
 from tests.fakes.anomalies import FakeEpisodeStore, an_episode
+from tests.fakes.declarations import FakeDeclarationStore
 from tests.fakes.economy import TARGET, economy
 from tests.fakes.forecast_model import ConstantModel, write_constants
 from tests.fakes.inbox import FakeInbox
@@ -85,6 +86,7 @@ class SmallCity:
         self.secrets = {role: self.keys.create(role, role, SITES[role])[1] for role in Role}
         self.jobs = FakeJobStore()
         self.launch = InlineLaunch(self._tools)
+        self.declarations = FakeDeclarationStore()
         self.inbox = FakeInbox()
         stores = Stores(self.inbox, FakeLake(), FakeSnapshots())
         self.telemetry = Telemetry(stores, lambda: to_microseconds(self.now), sizes=Sizes(most_channels=10_000))
@@ -163,6 +165,7 @@ class SmallCity:
             episodes=self.episodes,
             replay=lambda name, sites, _: Replayed(self.episodes.get(name, sites).id, 0, 1, 2, ()),
             telemetry=self.telemetry,
+            declarations=self.declarations,
             max_job_body_bytes=int(chosen.get("max_job_body_bytes", 100_000)),
             max_telemetry_body_bytes=int(chosen.get("max_telemetry_body_bytes", 1_000_000)),
             max_telemetry_held_bytes=int(chosen.get("max_telemetry_held_bytes", 8_000_000)),
