@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from industrial_brain.domain.anomalies import WHOLE_SITE, Episode, EpisodeStore, Label
-from industrial_brain.domain.equipment import EquipmentStore, Labels, Span, machine_name
-from industrial_brain.domain.anomalies import EpisodeStore
 from industrial_brain.domain.devices import DeclarationStore
+from industrial_brain.domain.equipment import EquipmentStore, Labels, Span, machine_name
 from industrial_brain.domain.errors import InputError, NoModelError, StateError, UnknownIdError
 from industrial_brain.domain.explanations import Explanation
 from industrial_brain.domain.forecasts import Failed, ModelVersion
@@ -181,6 +180,12 @@ class Brain:
         return SqlKeyStore(self.engine, self.clock)
 
     @cached_property
+    def declarations(self) -> DeclarationStore:
+        from industrial_brain.storage.declarations import SqlDeclarationStore
+
+        return SqlDeclarationStore(self.engine)
+
+    @cached_property
     def jobs(self) -> JobStore:
         from industrial_brain.storage.jobs import SqlJobStore
 
@@ -309,10 +314,6 @@ class Brain:
         from industrial_brain.storage.targeting import SqlLeadStore
 
         return SqlLeadStore(self.engine, self.clock)
-    def declarations(self) -> DeclarationStore:
-        from industrial_brain.storage.declarations import SqlDeclarationStore
-
-        return SqlDeclarationStore(self.engine)
 
     @cached_property
     def registry(self) -> Registry:

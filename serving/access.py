@@ -45,6 +45,7 @@ RULES = (
     Rule("/v1/anomalies", _ALL),
     Rule("/v1/anomalies:stream", _ALL),
     Rule("/v1/anomalies:score", _ALL),
+    Rule("/v1/devices", _ALL),  # a factory's key sees the devices of its own sites
     Rule("/v1/telemetry", _WRITERS),
     Rule("/api/v2/write", _WRITERS),
     Rule("/v1/devices", _ALL),  # a factory's key sees the devices of its own sites

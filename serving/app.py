@@ -20,6 +20,7 @@ from serving import problems
 from serving.access import AccessMiddleware, Keyring
 from serving.bodies import BodyLimitMiddleware
 from serving.deps import Services
+from serving.devices import DeviceDesk
 from serving.feed import AnomalyFeed
 from serving.jobs.desk import JobDesk
 from serving.jobs.runner import JobRunner
@@ -30,6 +31,7 @@ from serving.observe import ObserveMiddleware
 from serving.routers import (
     anomalies,
     city,
+    devices,
     forecasts,
     health,
     indicators,
@@ -165,6 +167,7 @@ def create_app(services: Services) -> FastAPI:
         most_of_all=services.max_jobs,
         kept=services.jobs_kept,
     )
+    app.state.devices = DeviceDesk(services.telemetry, services.declarations, declaring.poll)
     app.state.reception = Reception(
         services.telemetry, services.max_telemetry_body_bytes, services.max_telemetry_held_bytes
     )
@@ -184,6 +187,7 @@ def create_app(services: Services) -> FastAPI:
         telemetry,
         influx,
         readings,
+        devices,
     ):
         app.include_router(part.router)
     return app

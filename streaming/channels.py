@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from industrial_brain.domain.devices import DeviceId
 from industrial_brain.domain.errors import UnknownIdError
 from industrial_brain.domain.ingest import Names
 from industrial_brain.domain.telemetry import ChannelName, Coded, Flags, Keys, Texts
@@ -217,6 +218,18 @@ class ChannelIndex:
         """How many devices a site has."""
         number = self._sites.number(site)
         return 0 if number < 0 else self._devices_of_site[number]
+
+    def device_id(self, number: int) -> DeviceId:
+        """The device of that number."""
+        return DeviceId(self._sites.words[self._device_site[number]], self.device_name(number))
+
+    def device_sites(self, count: int) -> Keys:
+        """Of the first `count` devices, the places of their sites in `sites`."""
+        return self._device_site[:count]
+
+    def device_texts(self, count: int) -> Texts:
+        """The names of the first `count` devices."""
+        return Texts(self._names, self._ends[: count + 1])
 
     def device_name(self, number: int) -> str:
         return bytes(self._names[self._ends[number] : self._ends[number + 1]]).decode()

@@ -195,6 +195,16 @@ class Telemetry:
         ts = int(newest.ts[key])
         return (ts, float(newest.value[key]), int(newest.quality[key])) if ts else None
 
+    def last_heard(self) -> Micros:
+        """The newest event time of each device, by its number."""
+        index, newest = self._running.index, self._running.newest
+        count, devices = len(index), index.devices
+        last = np.zeros(devices, np.int64)
+        of_device = index.device_of(np.arange(count, dtype=np.int32))
+        known = of_device < devices
+        np.maximum.at(last, of_device[known], newest.ts[:count][known])
+        return last
+
     def readings(self, key: int, start: int, end: int) -> Rows:
         """A channel's readings at `start <= ts < end`, by event time: of each moment what was received last."""
         waiting = [Rows.of(batch).take(batch.channel == key) for batch in self._running.backlog.batches()]

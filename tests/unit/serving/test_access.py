@@ -11,6 +11,7 @@ from industrial_brain.domain.access import Role
 from industrial_brain.domain.jobs import Job, JobKind, JobState
 from industrial_brain.domain.overrides import Override, StatisticalForecast
 from industrial_brain.domain.periods import Frequency
+from industrial_brain.domain.telemetry import Declaration
 from serving.access import RULES, rule_for
 from tests.fakes.city import SmallCity
 
@@ -63,6 +64,10 @@ MATRIX = {
     ("POST", "/v1/leads/{id}:advance"): OFFICE,
     ("GET", "/v1/models"): OFFICE,
     ("GET", "/v1/models/{version}"): OFFICE,
+    ("GET", "/v1/devices"): OFFICE | {Role.FACTORY},
+    ("GET", "/v1/devices/{id}"): OFFICE | {Role.FACTORY},
+    ("PUT", "/v1/devices/{id}"): {Role.SCIENTIST, Role.FACTORY, Role.ADMIN},
+    ("PUT", "/v1/devices/{id}/metrics/{metric}"): {Role.SCIENTIST, Role.FACTORY, Role.ADMIN},
     ("POST", "/v1/telemetry"): {Role.FACTORY, Role.ADMIN},
     ("POST", "/api/v2/write"): {Role.FACTORY, Role.ADMIN},
 }
@@ -80,11 +85,18 @@ GOOD_BODIES = {
     "/v1/anomalies:score": {"readings": [{"device": "d", "metric": "m", "ts": 1700000000000, "value": 1.0}]},
     "/v1/anomalies/known:ack": {"note": "Looking."},
     "/v1/anomalies/known:label": {"label": "true"},
+    "/v1/devices/known": {},
+    "/v1/devices/known/metrics/m": {},
     "/v1/telemetry": [{"device": "d", "metric": "m", "ts": 0, "value": 1}],
     "/v1/forecasts:adhoc": {"freq": "Y", "sizes": [6], "y": [1, 2, 3, 4, 5, 6]},
 }
 #: readings are of one site, which an administrator must name
-SITES = {"/v1/telemetry": "?site=plant", "/api/v2/write": "?bucket=plant"}
+SITES = {
+    "/v1/devices/known": "?site=plant",
+    "/v1/devices/known/metrics/m": "?site=plant",
+    "/v1/telemetry": "?site=plant",
+    "/api/v2/write": "?bucket=plant",
+}
 
 
 @pytest.fixture
@@ -100,6 +112,8 @@ def _call(client: TestClient, method: str, template: str, secret: str | None = N
     ids = {"/v1/indicators": "output:500103", "/v1/targets": "500103:C01", "/v1/leads": "L000001"}
     named = next((name for start, name in ids.items() if template.startswith(start)), "known")
     path = template.replace("{id}", named).replace("{version}", "1")
+    named = "output:500103" if template.startswith("/v1/indicators") else "known"
+    path = template.replace("{id}", named).replace("{version}", "1").replace("{metric}", "m")
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     status: int = client.request(
         method, path + SITES.get(path, ""), headers=headers, json=GOOD_BODIES.get(path)
@@ -135,6 +149,7 @@ def test_each_role_reaches_its_routes_and_no_other(
         headers = {"Authorization": f"Bearer {city.secrets[Role.ADMIN]}"}
         assert anonymous.post("/v1/telemetry?site=plant", json=reading, headers=headers).status_code == 200
     _add_job(city, path, role)
+    city.declarations.put([Declaration("plant", "known")])
     status = _call(anonymous, method, path, city.secrets[role])
     assert status in (200, 201, 202, 204) if role in MATRIX[method, path] else status == 403
 

@@ -64,6 +64,10 @@ OPERATIONS = [
     ("POST", "/v1/leads/{id}:advance"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{version}"),
+    ("GET", "/v1/devices"),
+    ("GET", "/v1/devices/{id}"),
+    ("PUT", "/v1/devices/{id}"),
+    ("PUT", "/v1/devices/{id}/metrics/{metric}"),
     ("POST", "/v1/telemetry"),
     ("POST", "/api/v2/write"),
 ]
