@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class UnknownDevices(StrEnum):
+    """What becomes of readings of a device that nobody declared."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
 
 
 class Settings(BaseSettings):
@@ -26,6 +34,7 @@ class Settings(BaseSettings):
         telemetry_lake_seconds: between two moves of readings from the inbox to the lake.
         telemetry_snapshot_seconds: between two snapshots of the live state.
         alarms_per_day: how many anomalies a day the whole shard may show, over time.
+        unknown_devices: whether a device registers itself by its first reading, or has to be declared first.
         telemetry_days: how long readings are kept, by event time.
     """
 
@@ -53,6 +62,9 @@ class Settings(BaseSettings):
     telemetry_snapshot_seconds: float = Field(default=300.0, gt=0, description="Between snapshots; default: 300.")
     alarms_per_day: float = Field(
         default=10.0, gt=0, allow_inf_nan=False, description="Alarms a day that people can read; default: 10."
+    )
+    unknown_devices: UnknownDevices = Field(
+        default=UnknownDevices.ACCEPT, description="Devices that nobody declared: accept or refuse; default: accept."
     )
     telemetry_days: int = Field(default=366, gt=0, description="Days that readings are kept; default: 366.")
 

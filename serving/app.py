@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import industrial_brain
+from industrial_brain.domain.telemetry import Submission
 from models.anomaly.equipment.bundle import AnomalyBundle
 from models.nowcast.bundle import NowcastBundle
 from models.targeting.bundle import TargetBundle
@@ -47,6 +48,7 @@ from serving.routers import (
 )
 from serving.schemas import ProblemOut
 from serving.telemetry.reception import Reception
+from serving.telemetry.strangers import without_strangers
 from streaming.declaring import DeclarationFollower
 
 _DESCRIPTION = """\
@@ -169,7 +171,10 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.devices = DeviceDesk(services.telemetry, services.declarations, declaring.poll)
     app.state.reception = Reception(
-        services.telemetry, services.max_telemetry_body_bytes, services.max_telemetry_held_bytes
+        services.telemetry,
+        services.max_telemetry_body_bytes,
+        services.max_telemetry_held_bytes,
+        _screen_of(services),
     )
     problems.install(app)
     for part in (
@@ -213,6 +218,12 @@ def _followed_detectors(services: Services) -> LiveModels[AnomalyBundle] | None:
 
     services.detectors.follow(champion)
     return live
+
+
+def _screen_of(services: Services) -> Callable[[Submission], Submission]:
+    if services.refuse_unknown_devices:
+        return lambda submission: without_strangers(submission, services.telemetry.channels, services.declarations)
+    return lambda submission: submission
 
 
 class _Documented(FastAPI):

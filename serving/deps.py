@@ -65,6 +65,7 @@ class Services:
         anomaly_registry: versions of `ib-anomaly`; None where equipment is not watched. detectors: is told the one that judges.
         telemetry: takes readings, and answers for them; it starts and stops with the server.
         declarations: what operators say of devices.
+        refuse_unknown_devices: whether only devices that were declared may begin to send.
         max_telemetry_body_bytes: longest body of readings, as it is sent and as it is when it is opened.
         max_telemetry_held_bytes: bytes of such bodies that may be under way at once; more are told to come later.
     """
@@ -87,9 +88,9 @@ class Services:
     episodes: EpisodeStore
     replay: Callable[[str, Sequence[str] | None, int], Replayed]
     telemetry: Telemetry
+    declarations: DeclarationStore
     anomaly_registry: Registry | None = None
     detectors: Detectors = field(default_factory=Detectors)
-    declarations: DeclarationStore
     monotonic: Callable[[], float] = time.monotonic
     poll_seconds: float = 2.0
     key_seconds: float = 5.0
@@ -106,6 +107,7 @@ class Services:
     max_jobs_per_key: int = 4
     max_jobs: int = 64
     max_job_body_bytes: int = 128 * 1_048_576
+    refuse_unknown_devices: bool = False
     max_telemetry_body_bytes: int = 32 * 1_048_576
     max_telemetry_held_bytes: int = 256 * 1_048_576
 

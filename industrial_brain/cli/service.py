@@ -20,6 +20,7 @@ from industrial_brain.composition import Brain, shipped_profiles
 from industrial_brain.domain.access import Role
 from industrial_brain.domain.forecasts import ModelVersion
 from industrial_brain.domain.scenarios import read_scenario
+from industrial_brain.settings import UnknownDevices
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -132,6 +133,7 @@ def _app(wired: Brain) -> FastAPI:
             anomaly_registry=wired.anomaly_registry,
             detectors=wired.detectors,
             declarations=wired.declarations,
+            refuse_unknown_devices=wired.settings.unknown_devices is UnknownDevices.REFUSE,
         )
     )
 

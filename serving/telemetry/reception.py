@@ -35,9 +35,17 @@ class Reception:
     Args:
         most_bytes: longest body, as it is sent and as it is when it is opened.
         most_held: bytes of bodies under way, at most.
+        screen: what is done to a submission before it is handed in.
     """
 
-    def __init__(self, intake: Intake, most_bytes: int, most_held: int) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        most_bytes: int,
+        most_held: int,
+        screen: Callable[[Submission], Submission] = lambda submission: submission,
+    ) -> None:
+        self._screen = screen
         self.most_bytes = most_bytes
         self._intake = intake
         self._most_held = most_held
@@ -55,7 +63,7 @@ class Reception:
         async with self._body(request) as body:
             encoding = request.headers.get("content-encoding", "")
             submission = await anyio.to_thread.run_sync(
-                partial(_decoded, body, encoding, self.most_bytes, decode), limiter=self._turns
+                partial(self._decoded, body, encoding, decode), limiter=self._turns
             )
             if len(submission):
                 receipt = await self._intake.submit(submission)
@@ -85,15 +93,14 @@ class Reception:
         finally:
             self._held -= mine
 
-
-def _decoded(body: bytes, encoding: str, most_bytes: int, decode: Callable[[bytes], Submission]) -> Submission:
-    try:
-        content = opened(body, encoding, most_bytes)
-    except LookupError as error:
-        raise HttpError(
-            415, "unsupported-encoding", str(error.args[0]), "Send the body as it is, or as gzip or zstd."
-        ) from error
-    return decode(content)
+    def _decoded(self, body: bytes, encoding: str, decode: Callable[[bytes], Submission]) -> Submission:
+        try:
+            content = opened(body, encoding, self.most_bytes)
+        except LookupError as error:
+            raise HttpError(
+                415, "unsupported-encoding", str(error.args[0]), "Send the body as it is, or as gzip or zstd."
+            ) from error
+        return self._screen(decode(content))
 
 
 def site_of(key: ApiKey, asked: str | None, parameter: str) -> str:

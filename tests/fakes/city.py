@@ -166,6 +166,7 @@ class SmallCity:
             replay=lambda name, sites, _: Replayed(self.episodes.get(name, sites).id, 0, 1, 2, ()),
             telemetry=self.telemetry,
             declarations=self.declarations,
+            refuse_unknown_devices=bool(chosen.get("refuse_unknown_devices", False)),
             max_job_body_bytes=int(chosen.get("max_job_body_bytes", 100_000)),
             max_telemetry_body_bytes=int(chosen.get("max_telemetry_body_bytes", 1_000_000)),
             max_telemetry_held_bytes=int(chosen.get("max_telemetry_held_bytes", 8_000_000)),
