@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from benchmarks.anomaly_clean import CLEAN_NOTE, clean_rows
 from benchmarks.anomaly_methods import Answer, Method
 from benchmarks.anomaly_ours import METHODS
 from benchmarks.anomaly_peers import peers as all_peers
@@ -28,6 +29,7 @@ def run_anomaly(
     json_file: Path | None = None,
     predictions: Path | None = None,
     markdown: bool = False,
+    clean: int | None = None,
     console: Console | None = None,
 ) -> BenchmarkTable:
     """Measure, print one table to `console` (as Markdown, on request) and return it.
@@ -36,12 +38,13 @@ def run_anomaly(
         directories: sets in the format of `benchmarks/ANOMALY.md`; their folders' names tell them apart.
         peers: run the peers of `anomaly_peers` beside us.
         json_file: where to write the figures; rewritten after each set.
+        clean: count false alarms, too, on so many simulated devices where nothing is wrong; then sets may be left out.
         predictions: folder for `anomaly_SET.parquet`: `method, series, row, score, alarm` of every row that was asked about.
 
     Raises `FileFormatError` for a malformed set and `InputError` for arguments that make no sense. All sets are read before
     any is measured.
     """
-    sets = read_anomaly_sets(directories)
+    sets = read_anomaly_sets(directories) if directories or not clean else []
     console = console or Console()
     table = BenchmarkTable("anomaly", describe_machine(), describe_versions(), METRICS, (), rows=())
     for one in sets:
@@ -61,8 +64,12 @@ def run_anomaly(
             table.write_json(json_file)
         if predictions:
             write_predictions(predictions / f"anomaly_{one.name}.parquet", one, answers)
+    if clean:
+        table = replace(table, rows=table.rows + clean_rows(clean), notes=(*table.notes, CLEAN_NOTE))
+        if json_file:
+            table.write_json(json_file)
     if markdown:
-        flags = ["--peers"] if peers else []
+        flags = (["--peers"] if peers else []) + ([f"--clean {clean}"] if clean else [])
         command = " ".join(["brain benchmark anomaly", *(one.name for one in sets), *flags])
         console.print(table.markdown(command, dt.datetime.now(dt.UTC).date().isoformat()), markup=False, soft_wrap=True)
     else:

@@ -38,6 +38,8 @@ METRICS = {
     "detection_rate": "detected",
     "delay": "delay",
     "us_per_reading": "µs/reading",
+    "alarms_per_day": "alarms/day",
+    "p_inflation": "p inflation",
 }
 
 

@@ -82,19 +82,33 @@ def targeting(
 
 
 def anomaly(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Sets to measure on, a folder each.")],
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="DIR...", help="Sets to measure on, a folder each.")
+    ] = None,
     peers: Annotated[bool, typer.Option("--peers", help="Run well-known detectors beside ours.")] = False,
+    clean: Annotated[
+        int | None,
+        typer.Option(min=100, help="Count false alarms, too, on so many simulated devices: 10000 take minutes."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Folder for what the scores come from.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
 ) -> None:
     """What our detectors find and how often they cry wolf, on series with labelled anomalies.
 
-    Example: `brain benchmark anomaly data/anomaly/tep --peers`
+    Example: `brain benchmark anomaly data/anomaly/tep --peers`, `brain benchmark anomaly --clean 10000`
     """
     from benchmarks.anomaly import run_anomaly
 
-    run_anomaly(folders, peers=peers, json_file=json_file, predictions=predictions, markdown=markdown, console=out)
+    run_anomaly(
+        folders or [],
+        peers=peers,
+        json_file=json_file,
+        predictions=predictions,
+        markdown=markdown,
+        clean=clean,
+        console=out,
+    )
 
 
 def risk(

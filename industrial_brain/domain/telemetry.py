@@ -291,6 +291,7 @@ class Declaration:
         seconds: between two readings, where that is known.
         equipment: class of equipment of the device, such as `pump`; trained models are of one class.
         parent: device whose failure explains this one's silence, such as a gateway.
+        watch: look at this channel more closely: shapes that it never made are anomalies, too. For some hundred important ones.
     """
 
     site: str
@@ -304,6 +305,7 @@ class Declaration:
     seconds: float | None = None
     equipment: str | None = None
     parent: str | None = None
+    watch: bool = False
 
 
 class Fleet(Protocol):

@@ -14,6 +14,7 @@ from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Batch, Cause, D
 from models.anomaly.kernel import judge, silent
 from models.anomaly.state import BYTES_A_CHANNEL, CHANNEL, HAS_LIMITS, HAS_RHYTHM, IS_COUNTER, Channels
 from models.anomaly.tails import Pools
+from models.anomaly.watched import Watched
 
 SCHEMA = 1
 
@@ -24,7 +25,7 @@ SILENCE = 1e-12
 AWAY = 300
 
 #: laws are read off the counts anew after so many readings, then after twice as many, and so on up to MOST_APART more
-FIRST_REFIT, MOST_APART = 4_096, 4_194_304
+FIRST_REFIT, MOST_APART = 4_096, 262_144
 
 #: of float32
 LARGEST = float(np.finfo(np.float32).max)
@@ -38,9 +39,12 @@ class LiveFleet:
 
     Not safe to share between threads: one scorer owns it. Equal batches in equal order give equal bytes, however the rows
     are divided into batches (of one receive time).
+
+    Args:
+        watch_all: watch every channel closely, as if it had been declared so: for a handful of them.
     """
 
-    def __init__(self, capacity: int = 1_024) -> None:
+    def __init__(self, capacity: int = 1_024, *, watch_all: bool = False) -> None:
         self._channels = _empty(capacity)
         self._size = 0
         self._pools = Pools()
@@ -48,6 +52,8 @@ class LiveFleet:
         self._next_refit = FIRST_REFIT
         self._wrap_keys: Keys = np.zeros(0, np.int32)
         self._wrap_ats: npt.NDArray[np.float64] = np.zeros(0)
+        self._watched = Watched()
+        self._watch_all = watch_all
         self._clock = 0
         self._resumed = 0
 
@@ -79,6 +85,10 @@ class LiveFleet:
             if self._judged == self._next_refit:
                 pools.refit()
                 self._next_refit += min(self._next_refit, MOST_APART)
+        if self._watch_all:
+            self._watched.add(batch.channel)
+        if len(self._watched):
+            self._watched.judge(batch, p, cause, score)
         return Scored(batch.seq, batch.channel, batch.ts, p, cause, value, expected, score)
 
     def look(self, seq: int, now: int) -> Scored:
@@ -123,6 +133,11 @@ class LiveFleet:
             wraps.pop(key, None)
             if declared.counter and declared.wraps_at is not None:
                 wraps[key] = declared.wraps_at
+        watched = [
+            key for key, declared in zip(keys, declarations, strict=True) if declared.watch and not declared.counter
+        ]
+        self._watched.remove(np.setdiff1d(keys, watched).astype(np.int32))
+        self._watched.add(np.array(watched, np.int32))
         self._wrap_keys = np.array(sorted(wraps), np.int32)
         self._wrap_ats = np.array([wraps[key] for key in sorted(wraps)], np.float64)
 
@@ -134,6 +149,7 @@ class LiveFleet:
             "numbers": np.array([self._judged, self._next_refit, self._clock, self._resumed], np.int64),
             "wrap_keys": self._wrap_keys.copy(),
             "wrap_ats": self._wrap_ats.copy(),
+            **self._watched.save(),
             "counts": self._pools.counts.copy(),
             "joint_counts": self._pools.joint_counts.copy(),
             "tails": self._pools.tails.copy(),
@@ -150,7 +166,7 @@ class LiveFleet:
             channels.view(np.uint8).reshape(-1, BYTES_A_CHANNEL)[: len(saved)] = saved
             numbers = [int(x) for x in arrays["numbers"].astype(np.int64)]
             wrap_keys, wrap_ats = arrays["wrap_keys"].astype(np.int32), arrays["wrap_ats"].astype(np.float64)
-            pools = Pools()
+            pools, watched = Pools(), Watched.of(arrays)
             for name in ("counts", "joint_counts", "tails", "joint_tails"):
                 getattr(pools, name)[:] = arrays[name]
         except (LookupError, ValueError) as error:
@@ -160,7 +176,7 @@ class LiveFleet:
             ) from error
         self._channels, self._size, self._pools = channels, len(saved), pools
         self._judged, self._next_refit, self._clock, self._resumed = numbers
-        self._wrap_keys, self._wrap_ats = wrap_keys, wrap_ats
+        self._wrap_keys, self._wrap_ats, self._watched = wrap_keys, wrap_ats, watched
 
     def _pass_time(self, now: int) -> None:
         if self._clock == 0 or now - self._clock > AWAY * MICROS_PER_SECOND:

@@ -52,6 +52,8 @@ OVER_EDGE = 0.05
 SUSPECT = math.log(1e-4)
 #: ... by its streak: after so many suspect readings in a row, the change is lasting
 LASTING = 100
+#: after so many, a streak is no excursion that the laws should know of
+EXCURSION = 16
 #: deviations are clipped at so many spreads before anything learns from them
 CLIP = 3.0
 #: readings that come too late, one by one, before the clock is blamed
@@ -120,6 +122,7 @@ def _begin(c: Any, x: float) -> None:
     c.level, c.learnt, c.run, c.memory = x, 1, 1, 0.5
     for d in range(DETECTORS):
         c.edge[d], c.excess[d], c.weight[d] = 2.6, 1.0, 1.0
+    c.edge[RUN], c.excess[RUN] = 0.5, 0.1  # of a mean of sixteen, not of one
 
 
 @compiled
@@ -284,7 +287,7 @@ def judge(
                 score[row] = min(-joint / FULL_SCORE, 1.0)
             forecast = c.level + share * profile + remains * c.residual
             expected[row] = forecast if not is_counter else before + forecast * passed
-            if not (is_suspect and c.streak > 0):
+            if not (is_suspect and c.streak > EXCURSION):
                 joint_counts[age, min(int(bits * PER_BIT), JOINT_BINS - 1)] += 1.0
                 if noise > 0.0:
                     for d in range(DETECTORS):
@@ -327,8 +330,13 @@ def judge(
         slow = max(fresh, min(passed / SLOW, 1.0 / 32.0))
         clip = CLIP * max(spread, tiny) if n > WARM_UP else 1e300
         c.learnt = min(c.learnt + 1, 4_000_000_000)
-        c.error_without += slow * (min(abs(deviation), 1e30) - c.error_without)
-        c.error_with += slow * (min(abs(deviation - profile), 1e30) - c.error_with)
+        # the profile is learnt for two days before it is measured
+        gain = max(fresh, min(2.0 * passed / SLOW, 1.0 / 32.0))
+        c.error_without += gain * (min(abs(deviation), 1e30) - c.error_without)
+        if c.days > 2:
+            c.error_with += gain * (min(abs(deviation - profile), 1e30) - c.error_with)
+        else:
+            c.error_with = c.error_without
         bent = _clipped(deviation - profile, clip + 2.0 * c.error_without)
         young = max(0.15, 1.0 / c.days)
         gain = young * min(passed / HOUR_SECONDS, 1.0)
@@ -345,7 +353,7 @@ def judge(
             over = max(1.0 / (OVER_EDGE * n + 4.0), 0.005)
             calm = max(1.0 / (OVER_EDGE * n + 50.0), 1.0 / 300.0)
             for d in range(DETECTORS):
-                gain = first if d == STEP else max(4.0 / (n + 32.0), 0.0025)
+                gain = first if d == STEP else max(4.0 / (n + 32.0), 0.005 if d == RUN else 0.0025)
                 edge, excess = max(float(c.edge[d]), 1e-3), max(float(c.excess[d]), 1e-4)
                 if z[d] >= edge:
                     c.edge[d] = min(edge * (1.0 + gain * (1.0 - OVER_EDGE)), 6.0)

@@ -21,11 +21,14 @@ Floats = npt.NDArray[np.float64]
 SEEDS = 2_000.0
 #: counts below which a tail is a law, not a count; a law is fitted to the outermost FITTED of them
 FEWEST, FITTED = 50.0, 2_000.0
-#: the memory of a pool, in readings
-REMEMBERED = 1e8
+#: the memory of a pool, in readings; the joint law forgets sooner, as it was counted by laws that have changed since
+REMEMBERED, REMEMBERED_JOINT = 4e7, 2e6
 
-SHAPES = np.linspace(-0.5, 1.0, 31)
-SCALES = np.geomspace(1 / 8, 8.0, 61)
+#: share of a fitted tail of which only the number counts
+OUTERMOST = 0.01
+
+SHAPES = np.round(np.linspace(-0.5, 1.0, 16), 9)
+SCALES = np.geomspace(1 / 4, 4.0, 29)
 
 EXCESSES: Floats = 2.0 ** (np.arange(BINS - BODY + 1) / PER_OCTAVE) - 1.0
 #: shape of the law that a pool begins with, by detector: a run of clipped errors has a light tail
@@ -57,14 +60,14 @@ class Pools:
                 counts *= 0.5
             self.tails[pool] = _tail(counts)
         for pool, counts in enumerate(self.joint_counts):
-            if counts.sum() > REMEMBERED:
+            if counts.sum() > REMEMBERED_JOINT:
                 counts *= 0.5
             self.joint_tails[pool] = _joint_tail(counts)
 
 
 def _pareto(excess: Floats, shape: float, scale: float) -> Floats:
     """Share beyond an excess."""
-    if abs(shape) < 1e-9:
+    if shape == 0.0:
         law: Floats = np.exp(-excess / scale)
         return law
     beyond: Floats = np.maximum(1.0 + shape * excess / scale, 1e-12) ** (-1.0 / shape)
@@ -96,20 +99,20 @@ def _tail(counts: Floats) -> Floats:
 
 
 def _fit(counts: Floats, edges: Floats) -> tuple[float, float]:
-    """Shape and scale of the Pareto law of greatest likelihood for counts in bins from 0, the last one open."""
-    seen = counts > 0
-    mean = float(np.sum(counts * 0.5 * (edges[:-1] + edges[1:])) / np.sum(counts))
+    """Shape and scale of the Pareto law of greatest likelihood for counts in bins from 0.
+
+    The outermost hundredth counts as beyond its edge and no more: there the anomalies are, and how far out they lie is
+    nothing that a law of normal readings should know.
+    """
+    beyond = _beyond(counts)
+    inner = max(int(np.flatnonzero(beyond > OUTERMOST * beyond[0])[-1]), 1)
+    mean = float(np.sum(counts[:inner] * 0.5 * (edges[:inner] + edges[1 : inner + 1])) / np.sum(counts[:inner]))
     shape, scale = SHAPES[:, None, None], (SCALES * mean)[None, :, None]
-    upto = 1 + int(np.flatnonzero(seen)[-1])
-    inside = np.maximum(1.0 + shape * edges[None, None, : upto + 1] / scale, 1e-12)
-    with np.errstate(divide="ignore"):
-        law = np.where(
-            np.abs(shape) < 1e-9,
-            np.exp(-edges[: upto + 1] / scale),
-            inside ** (-1.0 / np.where(shape == 0, 1.0, shape)),
-        )
-    chance = np.maximum(law[..., :-1] - law[..., 1:], 1e-300)
-    likelihood = np.log(chance) @ counts[:upto]
+    within = np.maximum(1.0 + shape * edges[: inner + 1] / scale, 1e-12)
+    safe = np.where(shape == 0.0, 1.0, shape)
+    law = np.where(shape == 0.0, np.exp(-edges[: inner + 1] / scale), within ** (-1.0 / safe))
+    chance = np.concatenate([law[..., :-1] - law[..., 1:], law[..., -1:]], axis=-1)
+    likelihood = np.log(np.maximum(chance, 1e-300)) @ np.append(counts[:inner], beyond[inner])
     best = np.unravel_index(int(np.argmax(likelihood)), likelihood.shape)
     return float(SHAPES[best[0]]), float(SCALES[best[1]] * mean)
 
