@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from models.anomaly.state import BYTES_A_CHANNEL, CHANNEL, HAS_LIMITS, HAS_RHYTH
 from models.anomaly.tails import Pools
 from models.anomaly.watched import Watched
 
-SCHEMA = 1
+SCHEMA = 2
 
 #: p under which a silence is reported
 SILENCE = 1e-12
@@ -115,7 +116,8 @@ class LiveFleet:
             return
         self._grow(max(keys) + 1)
         wraps = dict(zip(self._wrap_keys.tolist(), self._wrap_ats.tolist(), strict=True))
-        for key, declared in zip(keys, declarations, strict=True):
+        merged = _merged(keys, declarations)
+        for key, declared in merged.items():
             channel = self._channels[key]
             flags = int(channel["flags"]) & ~(HAS_LIMITS | HAS_RHYTHM)
             if declared.low is not None or declared.high is not None:
@@ -189,6 +191,23 @@ class LiveFleet:
             grown[: self._size] = self._channels[: self._size]
             self._channels = grown
         self._size = max(self._size, size)
+
+
+def _merged(keys: Sequence[int], declarations: Sequence[Declaration]) -> dict[int, Declaration]:
+    """One declaration a channel: what a later one leaves open (of a device, then of its metric) an earlier one says."""
+    merged: dict[int, Declaration] = {}
+    for key, said in zip(keys, declarations, strict=True):
+        before = merged.get(key, said)
+        merged[key] = replace(
+            said,
+            low=before.low if said.low is None else said.low,
+            high=before.high if said.high is None else said.high,
+            wraps_at=before.wraps_at if said.wraps_at is None else said.wraps_at,
+            seconds=before.seconds if said.seconds is None else said.seconds,
+            counter=before.counter or said.counter,
+            watch=before.watch or said.watch,
+        )
+    return merged
 
 
 def _empty(capacity: int) -> Channels:

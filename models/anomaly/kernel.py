@@ -44,6 +44,12 @@ JOINT_BINS = PER_BIT * BITS
 AGES = 3
 AGE_1, AGE_2 = 512, 4_096
 
+#: kinds of tails: the largest excess of a channel so far, in mean excesses, is below each of these, or above all
+KINDS = 4
+KIND_1, KIND_2, KIND_3 = 6.0, 15.0, 50.0
+#: share of a record that is forgotten with every reading
+FORGOTTEN = 1e-4
+
 #: readings of a channel before it is judged
 WARM_UP = 32
 #: share of readings over a channel's edge
@@ -97,6 +103,12 @@ def _age(learnt: int) -> int:
 
 
 @compiled
+def _kind(record: float) -> int:
+    """Channels that have been as far out are pooled: who never was is not expected to be, whatever others do."""
+    return 0 if record < KIND_1 else 1 if record < KIND_2 else 2 if record < KIND_3 else 3
+
+
+@compiled
 def _rare(count: float, length: float, longest: float) -> float:
     """Logarithm of the chance that a run (or a pause) becomes this long, if the longest of `count` so far was `longest`.
 
@@ -121,7 +133,7 @@ def _begin(c: Any, x: float) -> None:
     """A channel's first value."""
     c.level, c.learnt, c.run, c.memory = x, 1, 1, 0.5
     for d in range(DETECTORS):
-        c.edge[d], c.excess[d], c.weight[d] = 2.6, 1.0, 1.0
+        c.edge[d], c.excess[d], c.record[d] = 2.6, 1.0, 0.0
     c.edge[RUN], c.excess[RUN] = 0.5, 0.1  # of a mean of sixteen, not of one
 
 
@@ -152,6 +164,7 @@ def judge(
     z = np.zeros(DETECTORS)
     place = np.zeros(DETECTORS)
     logs = np.zeros(DETECTORS)
+    pool = np.zeros(DETECTORS, np.int64)
     for row in range(begin, end):
         p[row], cause[row], expected[row], score[row] = 1.0, NONE, np.nan, 0.0
         if late[row]:
@@ -257,19 +270,20 @@ def judge(
         log_p, which = 0.0, AT_LEVEL
         is_judged = n >= WARM_UP
         age = _age(c.learnt)
+        family = age * KINDS
         if is_judged and noise > 0.0:
             z[STEP], z[LEVEL], z[RUN] = abs(scaled), abs(residual) / max(spread, tiny), abs(push)
             for d in range(DETECTORS):
                 edge, excess = max(float(c.edge[d]), 1e-3), max(float(c.excess[d]), 1e-4)
                 place[d] = _bin(z[d], edge, excess)
-                table = tails[age * DETECTORS + d]
-                logs[d] = _read(table, place[d])
-                if z[d] >= edge:
-                    top = table[BODY]
-                    logs[d] = top + (logs[d] - top) / max(c.weight[d], 0.5)
+                pool[d] = (age * KINDS + _kind(c.record[d])) * DETECTORS + d
+                logs[d] = _read(tails[pool[d]], place[d])
+            family = pool[STEP] // DETECTORS
             log_p = min(logs[STEP], logs[LEVEL], logs[RUN])
             if logs[STEP] == log_p and logs[LEVEL] > math.log(1e-3):
                 which = AT_RATE
+            if c.days < 2 or (c.days == 2 and n * interval < DAY_SECONDS):
+                log_p = max(log_p, -2.0 * math.log(n + 1.0))  # what it does in a day is not known yet
         elif is_judged and not is_repeat:
             log_p = math.log(fresh)  # it never changed before
         if log_stuck < log_p:
@@ -280,7 +294,7 @@ def judge(
         if is_judged:
             judged += 1
             bits = -log_p / LN2
-            joint = _read(joint_tails[age], bits * PER_BIT)
+            joint = _read(joint_tails[family], bits * PER_BIT)
             is_suspect = joint < SUSPECT
             if not is_outside:
                 p[row], cause[row] = math.exp(max(joint, -85.0)), which
@@ -288,10 +302,10 @@ def judge(
             forecast = c.level + share * profile + remains * c.residual
             expected[row] = forecast if not is_counter else before + forecast * passed
             if not (is_suspect and c.streak > EXCURSION):
-                joint_counts[age, min(int(bits * PER_BIT), JOINT_BINS - 1)] += 1.0
+                joint_counts[family, min(int(bits * PER_BIT), JOINT_BINS - 1)] += 1.0
                 if noise > 0.0:
                     for d in range(DETECTORS):
-                        counts[age * DETECTORS + d, min(int(place[d]), BINS - 1)] += 1.0
+                        counts[pool[d], min(int(place[d]), BINS - 1)] += 1.0
 
         # -- learn
         if is_outside:
@@ -303,6 +317,11 @@ def judge(
             (is_suspect and which != AT_STUCK and which != AT_CLOCK)
             or abs(residual) > 2.0 * max(c.edge[LEVEL], 1e-3) * max(spread, tiny)
         )
+        if is_suspect and is_far and c.streak == 0 and noise > 0.0:
+            # an anomaly makes the next one likelier, and does not rule
+            for d in range(DETECTORS):
+                excess = (z[d] - max(c.edge[d], 1e-3)) / max(c.excess[d], 1e-4)
+                c.record[d] = max(c.record[d], min(excess, 3.0 * c.record[d] + 3.0))
         if is_far and noise > 0.0:
             c.streak = np.uint16(c.streak + 1)
             c.moved += (residual - c.moved) / c.streak
@@ -351,16 +370,15 @@ def judge(
         if noise > 0.0 and is_judged:
             first = max(8.0 / (n + 16.0), 0.01)
             over = max(1.0 / (OVER_EDGE * n + 4.0), 0.005)
-            calm = max(1.0 / (OVER_EDGE * n + 50.0), 1.0 / 300.0)
             for d in range(DETECTORS):
                 gain = first if d == STEP else max(4.0 / (n + 32.0), 0.005 if d == RUN else 0.0025)
                 edge, excess = max(float(c.edge[d]), 1e-3), max(float(c.excess[d]), 1e-4)
                 if z[d] >= edge:
                     c.edge[d] = min(edge * (1.0 + gain * (1.0 - OVER_EDGE)), 6.0)
                     c.excess[d] = min(excess + over * (min(z[d] - edge, 6.0 * excess) - excess), 6.0)
-                    table = tails[age * DETECTORS + d]
-                    c.weight[d] += calm * (min(table[BODY] - _read(table, place[d]), 5.0) - c.weight[d])
+                    c.record[d] = max(c.record[d] * (1.0 - FORGOTTEN), (z[d] - edge) / excess)
                 else:
+                    c.record[d] *= 1.0 - FORGOTTEN
                     c.edge[d] = edge * (1.0 - gain * OVER_EDGE)
     return judged
 

@@ -42,7 +42,7 @@ CHANNEL = np.dtype(
         ("moved", "f4"),  # mean residual of the streak
         ("edge", "f4", (DETECTORS,)),  # score that one reading in twenty exceeds
         ("excess", "f4", (DETECTORS,)),  # mean excess over it
-        ("weight", "f4", (DETECTORS,)),  # heaviness of the channel's tail, in units of the pool's
+        ("record", "f4", (DETECTORS,)),  # largest excess so far, in mean excesses; forgotten slowly
         ("error_with", "f4"),  # mean absolute error with the profile ...
         ("error_without", "f4"),  # ... and without
         ("low", "f4"),  # declared limits, rounded outwards

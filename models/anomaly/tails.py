@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.anomaly.kernel import AGES, BINS, BODY, JOINT_BINS, OVER_EDGE, PER_BIT, PER_OCTAVE
+from models.anomaly.kernel import AGES, BINS, BODY, JOINT_BINS, KINDS, OVER_EDGE, PER_BIT, PER_OCTAVE
 from models.anomaly.state import DETECTORS
 
 Floats = npt.NDArray[np.float64]
@@ -31,26 +31,26 @@ SHAPES = np.round(np.linspace(-0.5, 1.0, 16), 9)
 SCALES = np.geomspace(1 / 4, 4.0, 29)
 
 EXCESSES: Floats = 2.0 ** (np.arange(BINS - BODY + 1) / PER_OCTAVE) - 1.0
-#: shape of the law that a pool begins with, by detector: a run of clipped errors has a light tail
-SHAPES_AT_FIRST = (0.25, 0.25, 0.0)
+#: shapes of the laws that pools begin with, by kind of tail
+SHAPES_AT_FIRST = (0.0, 0.15, 0.25, 0.4)
 
 
 class Pools:
     """Counts of scores and the laws read off them.
 
     Attributes:
-        counts: of scores, (AGES * DETECTORS, BINS); joint_counts: of the smallest p, (AGES, JOINT_BINS).
+        counts: of scores, (AGES * KINDS * DETECTORS, BINS); joint_counts: of the smallest p, (AGES * KINDS, JOINT_BINS).
         tails, joint_tails: logarithms of the share of scores beyond each edge of a bin; one column more.
     """
 
     def __init__(self) -> None:
         body = np.linspace(1.0, OVER_EDGE, BODY + 1)
         laws = [np.append(body, OVER_EDGE * _pareto(EXCESSES[1:], shape, 1.0 - shape)) for shape in SHAPES_AT_FIRST]
-        self.counts = np.tile(SEEDS * -np.diff(laws), (AGES, 1))
+        self.counts = np.tile(np.repeat(SEEDS * -np.diff(laws), DETECTORS, axis=0), (AGES, 1))
         chance = np.minimum(1.0, 2.5 * 2.0 ** (-np.arange(JOINT_BINS + 1) / PER_BIT))
-        self.joint_counts = np.tile(SEEDS * -np.diff(chance), (AGES, 1))
-        self.tails = np.zeros((AGES * DETECTORS, BINS + 1))
-        self.joint_tails = np.zeros((AGES, JOINT_BINS + 1))
+        self.joint_counts = np.tile(SEEDS * -np.diff(chance), (AGES * KINDS, 1))
+        self.tails = np.zeros((AGES * KINDS * DETECTORS, BINS + 1))
+        self.joint_tails = np.zeros((AGES * KINDS, JOINT_BINS + 1))
         self.refit()
 
     def refit(self) -> None:

@@ -12,7 +12,7 @@ from models.anomaly.decisions import Policy
 @pytest.fixture(scope="module")
 def rates() -> CleanRates:
     policies = {"budget": Policy(alarms_a_day=40.0), "fdr": Policy(alarms_a_day=None, fdr=0.1)}
-    return measure_clean(400, 6, warm_up=4, policies=policies, seed=1)
+    return measure_clean(300, 8, warm_up=5, policies=policies, seed=1)
 
 
 def test_p_values_are_what_they_claim_to_be(rates: CleanRates) -> None:

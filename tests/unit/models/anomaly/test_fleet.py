@@ -69,6 +69,11 @@ class TestEveryStream:
     def test_a_batch_without_rows_has_no_judgement(self) -> None:
         assert len(LiveFleet().score(batch(0, np.zeros(0), START, np.zeros(0), received_at=START))) == 0
 
+    def test_on_its_first_day_no_value_is_as_rare_as_it_may_be_later(self) -> None:
+        values = noise(1_000)
+        values[500] += 1e6
+        assert 1e-6 < replay(values).p[500] < 1e-3
+
 
 class TestFaults:
     def test_a_spike_is_seen_at_once(self) -> None:
@@ -167,7 +172,7 @@ class TestNoPoison:
         values[[1_500, 2_500]] += 100.0
         seen = replay(values)
         assert seen.p[1_500] < RARE
-        assert seen.p[2_500] < 4.0 * seen.p[1_500]
+        assert seen.p[2_500] < RARE
 
     def test_a_slow_drift_is_followed(self) -> None:
         assert replay(noise(8_000) + np.arange(8_000) * 0.01).p.min() > 1e-7
@@ -198,12 +203,12 @@ class TestCounters:
 
     def test_a_rate_that_doubles_is_seen(self) -> None:
         rng = np.random.default_rng(4)
-        rises = rng.poisson(500, 1_500)
-        rises[1_400:] *= 2
+        rises = rng.poisson(500, 1_600)
+        rises[1_500:] *= 2
         fleet = LiveFleet()
         fleet.declare([0], [declaration(counter=True)])
         seen = replay(np.cumsum(rises).astype(float), fleet)
-        assert seen.p[1_400] < 0.01 * seen.p[100:1_400].min()
+        assert seen.p[1_500] < 0.01 * seen.p[100:1_500].min()
 
 
 class TestState:
@@ -262,6 +267,15 @@ class TestState:
     def test_anything_else_is_refused(self) -> None:
         with pytest.raises(BundleError):
             LiveFleet().load({"schema": np.array([99])})
+
+    def test_a_device_and_its_metric_declared_again_change_nothing(self) -> None:
+        fleet, other = LiveFleet(), LiveFleet()
+        said = [declaration(seconds=60.0), declaration(counter=True, wraps_at=1e6)]
+        for one in (fleet, other):
+            one.declare([0, 0], said)
+            replay(np.cumsum(np.random.default_rng(1).poisson(50, 100)).astype(float), one)
+        other.declare([0, 0], said)
+        assert np.array_equal(fleet.save()["channels"], other.save()["channels"])
 
     def test_late_and_bad_readings_are_not_judged_and_teach_nothing(self) -> None:
         fleet, other = LiveFleet(), LiveFleet()
