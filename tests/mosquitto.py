@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from paho.mqtt.enums import CallbackAPIVersion
 
 _UNPACKED = Path(__file__).parent.parent / ".tools" / "mosquitto"
-PATIENCE = 30.0  # seconds after which a test gives up; none of them measures time
+PATIENCE = 90.0  # seconds after which a test gives up; none of them measures time
 
 _CONFIGURATION = """\
 listener {port} 127.0.0.1

@@ -15,8 +15,8 @@ from pathlib import Path
 from industrial_brain.cli.terminal import now
 from industrial_brain.composition import Brain
 from industrial_brain.settings import Settings
-from tests.e2e.conftest import PATIENCE, ROOT, Installation
-from tests.mosquitto import Mosquitto, publish_all, running_mosquitto
+from tests.e2e.conftest import ROOT, Installation
+from tests.mosquitto import PATIENCE, Mosquitto, publish_all, running_mosquitto
 
 COUNT = 1_000
 

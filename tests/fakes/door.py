@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyarrow as pa
 
-PATIENCE = 30.0  # seconds after which a test gives up; none of them measures time
+PATIENCE = 90.0  # seconds after which a test gives up; none of them measures time
 
 
 @dataclass
