@@ -16,6 +16,7 @@ import industrial_brain
 from industrial_brain.domain.telemetry import Submission
 from models.anomaly.equipment.bundle import AnomalyBundle
 from models.nowcast.bundle import NowcastBundle
+from models.risk.bundle import RiskBundle
 from models.targeting.bundle import TargetBundle
 from serving import problems
 from serving.access import AccessMiddleware, Keyring
@@ -43,6 +44,7 @@ from serving.routers import (
     operations,
     overrides,
     readings,
+    risks,
     targets,
     telemetry,
 )
@@ -91,6 +93,18 @@ def create_app(services: Services) -> FastAPI:
         training="brain train targeting",
     )
     live_detectors = _followed_detectors(services)
+    live_risks = {
+        task: LiveModels(
+            registry,
+            RiskBundle.read,
+            None,
+            services.clock,
+            poll_seconds=services.poll_seconds,
+            kept=services.versions_kept,
+            training=f"brain train risk --task {task}",
+        )
+        for task, registry in services.risk_registries.items()
+    }
     runner = JobRunner(
         services.jobs,
         services.jobs_folder,
@@ -111,6 +125,8 @@ def create_app(services: Services) -> FastAPI:
         await anyio.to_thread.run_sync(live_targets.start)
         if live_detectors is not None:
             await anyio.to_thread.run_sync(live_detectors.start)
+        for one in live_risks.values():
+            await anyio.to_thread.run_sync(one.start)
         await anyio.to_thread.run_sync(services.telemetry.start)
         declaring.start()
         runner.start()
@@ -125,6 +141,8 @@ def create_app(services: Services) -> FastAPI:
             await anyio.to_thread.run_sync(live_targets.stop)
             if live_detectors is not None:
                 await anyio.to_thread.run_sync(live_detectors.stop)
+            for one in live_risks.values():
+                await anyio.to_thread.run_sync(one.stop)
             await anyio.to_thread.run_sync(services.worker.stop)
             await anyio.to_thread.run_sync(services.nowcast_worker.stop)
 
@@ -157,6 +175,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.live = live
     app.state.live_nowcasts = live_nowcasts
     app.state.live_targets = live_targets
+    app.state.live_risks = live_risks
     app.state.desk = NowcastDesk(services, live_nowcasts)
     app.state.metrics = metrics
     app.state.keyring, app.state.feed = keyring, feed
@@ -186,6 +205,7 @@ def create_app(services: Services) -> FastAPI:
         overrides,
         nowcasts,
         targets,
+        risks,
         models,
         jobs,
         anomalies,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +20,7 @@ from industrial_brain.domain.devices import DeclarationStore
 from industrial_brain.domain.jobs import JobStore
 from industrial_brain.domain.periods import Frequency, Ordinals
 from industrial_brain.domain.protocols import Catalogue, KeyStore, ObservationStore, OverrideStore, Registry
+from industrial_brain.domain.risks import RiskTask
 from industrial_brain.domain.targeting import ChainStore, LeadStore
 from serving.jobs.launch import Launch
 from serving.live import ForecastModel, LiveModels
@@ -40,6 +41,7 @@ class Services:
     Attributes:
         registry: versions of `ib-forecasting`.
         nowcast_registry: versions of `ib-forecasting-nowcast`.
+        risk_registries: versions of `ib-risk-TASK`, for every task.
         target_registry: versions of `ib-targeting`; chain and leads: what targets stand beside.
         load_bundle: reads a version's folder.
         read_periods: what texts mean as periods; a function of a module, because it is called in another process.
@@ -77,6 +79,7 @@ class Services:
     registry: Registry
     nowcast_registry: Registry
     target_registry: Registry
+    risk_registries: Mapping[RiskTask, Registry]
     chain: ChainStore
     leads: LeadStore
     load_bundle: Callable[[Path], ForecastModel]

@@ -19,6 +19,7 @@ from industrial_brain.cli.terminal import brain, err, number, out, progress_bar,
 from industrial_brain.composition import Brain, shipped_profiles
 from industrial_brain.domain.access import Role
 from industrial_brain.domain.forecasts import ModelVersion
+from industrial_brain.domain.risks import RiskTask
 from industrial_brain.domain.scenarios import read_scenario
 from industrial_brain.settings import UnknownDevices
 
@@ -118,6 +119,7 @@ def _app(wired: Brain) -> FastAPI:
             registry=wired.registry,
             nowcast_registry=wired.nowcast_registry,
             target_registry=wired.target_registry,
+            risk_registries={task: wired.risk_registry(task) for task in RiskTask},
             chain=wired.chain,
             leads=wired.leads,
             load_bundle=_rehearsed,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.errors import BundleError
-from industrial_brain.domain.panel import Floats
+from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.risks import Grade, Integers, RiskAnswer, RiskTable
 from models.risk.calibration import Calibration
 from models.risk.conformal import outlooks
@@ -81,6 +81,17 @@ class RiskBundle:
     source: str
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def learnt_from(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Columns of numbers, and of text, that a case must have."""
+        recipe = self.engine.recipe
+        assert recipe is not None
+        return recipe.numbers, tuple(recipe.levels)
+
+    def updated(self, panels: Iterable[Panel], vintage: dt.datetime) -> Self:
+        """Itself: it keeps no state of its own."""
+        return self
 
     @property
     def base_rate(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 
@@ -80,10 +81,16 @@ class Boosted:
         return replace(self, model=arrays["model"].tobytes())
 
     def _booster(self) -> Any:
-        import xgboost as xgb
-
         assert self.model is not None
-        return xgb.Booster({"nthread": 1}, model_file=bytearray(self.model))
+        return _loaded(self.model)
+
+
+@lru_cache(maxsize=256)
+def _loaded(model: bytes) -> Any:
+    """The model, opened; it answers several threads at once."""
+    import xgboost as xgb
+
+    return xgb.Booster({"nthread": 1}, model_file=bytearray(model))
 
 
 _ALWAYS = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 1}

@@ -19,6 +19,7 @@ from industrial_brain.domain.indicators import Aggregation, Indicator, SeriesInf
 from industrial_brain.domain.observations import ObservationBatch
 from industrial_brain.domain.periods import Frequency
 from industrial_brain.domain.protocols import Progress
+from industrial_brain.domain.risks import RiskTask
 from industrial_brain.domain.targeting import ChainLink
 from industrial_brain.storage.checkpoints import FolderCheckpoints
 from industrial_brain.storage.files.periods import read_periods
@@ -40,6 +41,7 @@ from tests.fakes.jobs import FakeJobStore, InlineLaunch
 from tests.fakes.lake import FakeLake, FakeSnapshots
 from tests.fakes.overrides import FakeOverrideStore
 from tests.fakes.registry import FakeRegistry
+from tests.fakes.risks import small_risk
 from tests.fakes.stores import FakeCatalogue, FakeKeyStore, FakeObservationStore
 from tests.fakes.targeting import FakeChainStore, FakeLeadStore, small_targets
 from tests.fakes.worker import InlineWorker
@@ -81,6 +83,9 @@ class SmallCity:
         self.registry = FakeRegistry(folder / "registry", lambda: self.now)
         self.nowcast_registry = FakeRegistry(folder / "nowcasts", lambda: self.now, "ib-forecasting-nowcast")
         self.target_registry = FakeRegistry(folder / "targets", lambda: self.now, "ib-targeting")
+        self.risk_registries = {
+            task: FakeRegistry(folder / f"risk-{task}", lambda: self.now, f"ib-risk-{task}") for task in RiskTask
+        }
         self.chain = FakeChainStore(self.catalogue)
         self.leads = FakeLeadStore(self.catalogue, lambda: self.now)
         self.secrets = {role: self.keys.create(role, role, SITES[role])[1] for role in Role}
@@ -152,6 +157,7 @@ class SmallCity:
             registry=self.registry,
             nowcast_registry=self.nowcast_registry,
             target_registry=self.target_registry,
+            risk_registries=self.risk_registries,
             chain=self.chain,
             leads=self.leads,
             load_bundle=ConstantModel.read,
@@ -223,6 +229,16 @@ class SmallCity:
         )
         self.target_registry.promote(saved.version)
         self.chain.put_links([ChainLink("C01", "C04", 2.0, "made up", simulated=True)])
+
+    def release_risks(self) -> None:
+        """A champion of the task `gas` that learnt from made-up cases with `age`, `load`, `noise` and `kind`."""
+        bundle, registry = small_risk(dt.datetime(2026, 2, 1, tzinfo=dt.UTC)), self.risk_registries[RiskTask.GAS]
+        folder = self._folder / f"risk-{len(registry.history())}"
+        bundle.write(folder)
+        saved = registry.save(
+            folder, vintage=bundle.vintage, metrics={"roc_auc": 0.8}, tags={}, artifacts={}, status="candidate"
+        )
+        registry.promote(saved.version)
 
     def version(self, vintage: str, constants: Mapping[str, float], status: str = "historical") -> ModelVersion:
         """A version in the registry that has seen data up to midnight of this day."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from industrial_brain.domain.panel import Floats
-from industrial_brain.domain.risks import Flags, RiskTable
+from industrial_brain.domain.risks import Flags, RiskCases, RiskTable
 
 
 def made_cases(rows: int = 600, seed: int = 0) -> tuple[RiskTable, Flags, Floats]:
@@ -38,3 +38,11 @@ def made_units(units: int = 24, seed: int = 0) -> tuple[RiskTable, Floats]:
         np.concatenate(order),
     )
     return table, np.concatenate(life)
+
+
+def known_cases(rows: int = 500) -> RiskCases:
+    table, harmed, _ = made_cases(rows)
+    names = tuple(f"case {row}" for row in range(rows))
+    return RiskCases(
+        table, harmed, names, {"kind": table.columns["kind"]}, {"age": 1}, simulated=True, source="made here"
+    )

@@ -17,21 +17,13 @@ from models.risk.conformal import outlooks
 from models.risk.members import Boosted
 from models.risk.reasons import contributions
 from tests.fakes.registry import FakeRegistry
-from tests.unit.risk.cases import made_cases
+from tests.unit.risk.cases import known_cases, made_cases
 from training.executors import InProcess
 from training.pipeline import Provenance
 from training.risk.gate import holm, judge_risk
 from training.risk.pipeline import RiskReport, row_keys, train_risk
 
 NOW = dt.datetime(2026, 1, 10, tzinfo=dt.UTC)
-
-
-def known_cases(rows: int = 500) -> RiskCases:
-    table, harmed, _ = made_cases(rows)
-    names = tuple(f"case {row}" for row in range(rows))
-    return RiskCases(
-        table, harmed, names, {"kind": table.columns["kind"]}, {"age": 1}, simulated=True, source="made here"
-    )
 
 
 def train(registry: FakeRegistry, cases: RiskCases, *, vintage: dt.datetime = NOW, seed: int = 0) -> RiskReport:

@@ -57,6 +57,7 @@ MATRIX = {
     ("GET", "/v1/anomalies:stream"): OFFICE | {Role.FACTORY},
     ("POST", "/v1/targets:rank"): OFFICE,
     ("GET", "/v1/targets/{id}"): OFFICE,
+    ("POST", "/v1/risks:score"): OFFICE,
     ("GET", "/v1/chain"): OFFICE,
     ("POST", "/v1/leads"): OFFICE,
     ("GET", "/v1/leads"): OFFICE,
@@ -78,6 +79,7 @@ GOOD_BODIES = {
     "/v1/nowcasts": {"target": "gdp:1"},
     "/v1/overrides": OVERRIDE,
     "/v1/targets:rank": {},
+    "/v1/risks:score": {"task": "gas", "cases": [{"age": 1.0, "load": 0.5, "noise": None, "kind": "hose"}]},
     "/v1/leads": {"target": "500103:C01"},
     "/v1/leads/L000001:advance": {"status": "contacted"},
     "/v1/forecast-jobs": {"series": ["output:500103"]},
@@ -104,6 +106,7 @@ def city(city: SmallCity) -> SmallCity:
     """The city, with a nowcast, targets and a lead."""
     city.release_nowcast()
     city.release_targets()
+    city.release_risks()
     city.leads.propose("500103", "C01", "planner")
     return city
 

@@ -57,6 +57,7 @@ OPERATIONS = [
     ("GET", "/v1/devices/{id}/latest"),
     ("POST", "/v1/targets:rank"),
     ("GET", "/v1/targets/{id}"),
+    ("POST", "/v1/risks:score"),
     ("GET", "/v1/chain"),
     ("POST", "/v1/leads"),
     ("GET", "/v1/leads"),
@@ -80,11 +81,14 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> tuple[OpenApiSchema, 
     city.release("2026-01-15", {"output:500000": 100.0, "output:500103": 40.0})
     city.release_nowcast()
     city.release_targets()
+    city.release_risks()
     city.leads.propose("500103", "C01", "planner")
     app = create_app(city.services(max_series_per_request=5_000))
     app.state.live.poll()
     app.state.live_nowcasts.poll()
     app.state.live_targets.poll()
+    for live in app.state.live_risks.values():
+        live.poll()
     schema = schemathesis.openapi.from_dict(app.openapi())
     schema.app = app
     return schema, city.secrets[Role.ADMIN]
