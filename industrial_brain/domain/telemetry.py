@@ -324,7 +324,7 @@ class Fleet(Protocol):
         ...
 
     def save(self) -> dict[str, npt.NDArray[np.generic]]:
-        """The whole state as arrays, by name."""
+        """The whole state as arrays, by name: valid until the next batch, and to be copied or written before it."""
         ...
 
     def load(self, arrays: dict[str, npt.NDArray[np.generic]]) -> None:

@@ -115,6 +115,7 @@ class DeltaLake:
                 for day in np.unique(days)
             ]
             self._commit(added, [], last)
+        pa.default_memory_pool().release_unused()  # what a move needed for a moment is not kept until the next one
 
     def compact(self, today: int) -> int:
         with _translated(self._folder):

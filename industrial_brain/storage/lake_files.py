@@ -34,6 +34,8 @@ SCHEMA = pa.schema(
 )
 #: a read decodes whole row groups: small ones answer soon, large ones compress well
 _GROUP_ROWS = 32_768
+#: a read holds no more of them, whatever it is asked for
+_GROUPS_AT_ONCE = 16
 _DELTAS = dict.fromkeys(("channel", "ts", "received_at", "seq", "row", "quality"), "DELTA_BINARY_PACKED")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
@@ -104,13 +106,15 @@ class FileReader:
         first = np.searchsorted(channel, footer.channel_low, side="left")
         behind = np.searchsorted(channel, footer.channel_high, side="right")
         groups = np.flatnonzero((first < behind) & (footer.ts_low < end) & (footer.ts_high >= start))
-        rows = self._groups(path, footer, groups)
-        if len(channel) == 1:
-            low, high = np.searchsorted(rows.channel, [channel[0], channel[0] + 1])
-            rows = rows.take(slice(int(low), int(high)))
-        else:
-            rows = rows.take(np.isin(rows.channel, channel))
-        return rows.take((rows.ts >= start) & (rows.ts < end))
+        parts = []
+        for portion in np.array_split(groups, -(-len(groups) // _GROUPS_AT_ONCE) or 1):
+            rows = self._groups(path, footer, portion)
+            if len(channel) == 1:
+                low, high = np.searchsorted(rows.channel, [channel[0], channel[0] + 1])
+                rows = rows.take(slice(int(low), int(high)))
+            rows = rows.take((rows.ts >= start) & (rows.ts < end))
+            parts.append(rows.take(np.isin(rows.channel, channel)) if len(channel) > 1 else rows)
+        return Rows.join(parts)
 
     def between(self, path: Path, first: int, behind: int) -> Rows:
         """Rows of channels from `first` to below `behind`."""
