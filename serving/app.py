@@ -114,7 +114,7 @@ def create_app(services: Services) -> FastAPI:
         poll_seconds=services.poll_seconds,
     )
     declaring = DeclarationFollower(services.declarations, services.telemetry, poll_seconds=services.poll_seconds)
-    metrics = Metrics(live)
+    metrics = Metrics(live, services.telemetry)
     feed = AnomalyFeed(services.episodes)
     keyring = Keyring(services.keys, services.key_seconds, services.monotonic)
 

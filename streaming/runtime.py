@@ -67,12 +67,13 @@ class Stores:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the stream is, by seq."""
+    """How far the stream is, by seq; channels that there are; rows that are not yet both scored and in the lake."""
 
     durable: int
     scored: int
     in_lake: int
     rows_waiting: int
+    channels: int
 
 
 @dataclass(slots=True)
@@ -216,7 +217,7 @@ class Telemetry:
         """How far the stream is."""
         now = self._running
         done = (now.backlog.position("scorer"), now.backlog.position("lake"))
-        return Progress(now.writer.seq, *done, now.backlog.rows)
+        return Progress(now.writer.seq, *done, now.backlog.rows, len(now.index))
 
     def _rebuilt(self) -> _Running:
         inbox, lake, sizes = self._stores.inbox, self._stores.lake, self._sizes

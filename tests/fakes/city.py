@@ -94,7 +94,9 @@ class SmallCity:
         self.declarations = FakeDeclarationStore()
         self.inbox = FakeInbox()
         stores = Stores(self.inbox, FakeLake(), FakeSnapshots())
-        self.telemetry = Telemetry(stores, lambda: to_microseconds(self.now), sizes=Sizes(most_channels=10_000))
+        self.telemetry = Telemetry(
+            stores, lambda: to_microseconds(self.now), sizes=Sizes(most_channels=10_000, drain_seconds=3600)
+        )
         self._fill()
 
     @property

@@ -115,3 +115,11 @@ def test_names_with_slashes_and_of_any_script_are_found(client: Client) -> None:
     client.send(("line 1/泵-7", "flow", 1, 1.0))
     assert client.ask("line 1/泵-7/latest")["device"] == "line 1/泵-7"
     assert client.ask("line%201%2F%E6%B3%B5-7/readings")["stored"] == 1
+
+
+def test_the_figures_tell_how_far_the_stream_is(anonymous: TestClient, client: Client, city: SmallCity) -> None:
+    client.send(("pump-1", "flow", 1, 1.0), ("pump-1", "heat", 1, 1.0))
+    headers = {"Authorization": f"Bearer {city.secrets[Role.PLANNER]}"}
+    figures = anonymous.get("/metrics", headers=headers).text
+    assert "brain_telemetry_channels 2.0" in figures
+    assert "brain_telemetry_rows_waiting 2.0" in figures  # in the inbox, and not yet in the lake
