@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.devices import DeviceId
-from industrial_brain.domain.errors import UnknownIdError
+from industrial_brain.domain.errors import StateError, UnknownIdError
 from industrial_brain.domain.ingest import Names
 from industrial_brain.domain.telemetry import ChannelName, Coded, Flags, Keys, Texts
 from streaming.names_table import find_device, gather, refill_channels, refill_devices, resolve
@@ -155,7 +155,11 @@ class ChannelIndex:
         )
 
     def restore(self, names: Names) -> None:
-        """Take over what `names_of` once said; blocks come in the order in which they were stored."""
+        """Take over what `names_of` once said; blocks come in the order in which they were stored.
+
+        Raises:
+            StateError: there are more channels than there may ever be.
+        """
         known = names.channel < self._count
         for row in np.flatnonzero(known).tolist():
             self._unit[names.channel[row]] = self._units.add(names.unit[row])
@@ -166,6 +170,11 @@ class ChannelIndex:
         for run in np.split(rows, runs):
             if len(run):
                 self._restore_run(names.site[int(run[0])], names, run)
+        if len(names) and self._count <= int(names.channel.max()):
+            raise StateError(
+                f"There are more channels than the {self.most:,} that there may be.",
+                "Set BRAIN_TELEMETRY_CHANNELS higher.",
+            )
 
     def _restore_run(self, site: str, names: Names, rows: Keys) -> None:
         offsets = np.zeros(len(rows) + 1, np.int64)

@@ -63,6 +63,9 @@ class ScoringThread:
             for entry in entries:
                 try:
                     self._scorer.take(entry, lambda: not self._stopping.is_set())
+                except UnavailableError as error:  # only where it is told to stop: the next start takes the entry again
+                    log.warning("stopped_before_all_was_scored", seq=entry.seq, error=str(error))
+                    return
                 except Exception as error:  # a defect in a detector must not stop the taking in of readings
                     log.exception("scoring_failed", seq=entry.seq, error=str(error))
                 self._seq = entry.seq

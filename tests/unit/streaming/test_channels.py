@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from industrial_brain.domain.errors import UnknownIdError
+from industrial_brain.domain.errors import StateError, UnknownIdError
 from industrial_brain.domain.telemetry import Coded, Texts
 from streaming.channels import ChannelIndex
 from streaming.names_table import ABSENT
@@ -87,3 +87,10 @@ def test_devices_of_a_site_are_listed_in_portions() -> None:
     assert index.of_device("works", "nobody") == []
     with pytest.raises(UnknownIdError):
         index.name(99)
+
+
+def test_fewer_channels_than_there_are_cannot_be_asked_for_afterwards() -> None:
+    index = ChannelIndex(1_000, seed=5)
+    resolve(index, "works", [(f"d{i}", "t", True) for i in range(20)])
+    with pytest.raises(StateError, match="BRAIN_TELEMETRY_CHANNELS"):
+        ChannelIndex(10, seed=5).restore(index.names_of(np.arange(20, dtype=np.int32)))

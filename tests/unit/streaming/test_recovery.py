@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from industrial_brain.domain.errors import UnavailableError
 from industrial_brain.domain.telemetry import Batch, Decided, Declaration
 from streaming.channels import ChannelIndex
 from streaming.declarations import Declarations
@@ -230,3 +232,23 @@ def test_declarations_reach_channels_that_begin_later_and_outlive_a_restart(stre
     places = stream.telemetry.declarations
     assert (places.parent("works", "d1"), places.children("works", "gw")) == ("other", 1)
     assert declared[2:] == [(1, Declaration("works", "d1", parent="other")), (1, metric)]
+
+
+def test_episodes_that_cannot_be_kept_at_the_stop_are_made_by_the_next_start(stream: Stream) -> None:
+    told: list[Told] = []
+
+    class Unreachable(Told):
+        def take(self, seq: int, at: int, decided: Sequence[Decided]) -> None:
+            raise UnavailableError("The database is down.")
+
+    def make(_: ChannelIndex, declarations: Declarations) -> Scorer:
+        told.append(Unreachable() if len(told) == 0 else Told())
+        return Scorer({"watch": OrderedWatch()}, told[-1], declarations, wait=lambda seconds: time.sleep(0.01))
+
+    stream.scorer = make
+    stream.restart()
+    stream.send(*some(0))
+    stream.restart()
+    stream.send(*some(1))
+    stream.restart()
+    assert told[1].seqs == [1, 2]
