@@ -52,7 +52,7 @@ class Sizes:
 
     most_channels: int = 10_000_000
     drain_seconds: float = 10.0
-    drain_rows: int = 2_000_000
+    drain_rows: int = 1_000_000
     snapshot_seconds: float = 300.0
 
 

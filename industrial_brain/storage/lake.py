@@ -8,15 +8,17 @@ readings lie in one file a run, and a merge holds no more than one file's rows a
 
 from __future__ import annotations
 
+import ctypes
 import datetime as dt
 import itertools
 import json
 import os
 import re
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -115,7 +117,7 @@ class DeltaLake:
                 for day in np.unique(days)
             ]
             self._commit(added, [], last)
-        pa.default_memory_pool().release_unused()  # what a move needed for a moment is not kept until the next one
+        _give_memory_back()
 
     def compact(self, today: int) -> int:
         with _translated(self._folder):
@@ -206,6 +208,7 @@ class DeltaLake:
                 added.append(self._write(files[0].day, level, run, part, rows))
         self._commit(added, files, None)
         self._opened.vacuum(_LINGER_HOURS, dry_run=False, enforce_retention_duration=False)
+        _give_memory_back()
 
     def _ranges(self, files: list[_File]) -> list[tuple[int, int]]:
         """Ranges of channels that have about `FILE_ROWS` rows each."""
@@ -310,6 +313,14 @@ def _translated(folder: Path) -> Iterator[None]:
         raise UnavailableError(
             f"The lake in {folder} can't be used: {error}.", "Check its disk, and BRAIN_LAKE_URI."
         ) from error
+
+
+def _give_memory_back() -> None:
+    """What a move or a merge needed for a moment is not kept until the next one: allocators would hold it."""
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # not every Linux has glibc
+            ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _date(day: int) -> str:
