@@ -15,6 +15,7 @@ from industrial_brain.cli.city import last_full_month
 from industrial_brain.cli.doctor import examine
 from industrial_brain.cli.forecasting import print_answer, print_training, run_training
 from industrial_brain.cli.nowcast import print_nowcast, print_report, train
+from industrial_brain.cli.targets import TARGET_YEARS, print_ranking, print_target_training, run_target_training
 from industrial_brain.cli.terminal import brain, err, number, out, progress_bar, waiting
 from industrial_brain.composition import Brain, shipped_profiles
 from industrial_brain.domain.access import Role
@@ -81,6 +82,7 @@ def demo(
         print_answer(wired, answer, version, chart=out.is_terminal)
     _what_if(wired, version)
     _nowcast_if_declared(wired)
+    _rank_targets(wired)
     from industrial_brain.cli.demo_telemetry import show_telemetry
 
     show_telemetry(wired)
@@ -212,6 +214,25 @@ def _nowcast_if_declared(wired: Brain) -> None:
     with waiting("Nowcasting"):
         told = wired.nowcast(targets[0])
     print_nowcast(wired, told, chart=out.is_terminal)
+
+
+def _rank_targets(wired: Brain) -> None:
+    """Train the targets, if anything is new, and show those of one district, the city's largest, with their reasons."""
+    from models.targeting.ranking import Question
+    from serving.targeting import Names, ranking_record
+
+    with waiting("Looking for news"):
+        champion = wired.target_registry.current()
+        news = champion is None or wired.has_target_news(champion, TARGET_YEARS)
+    if champion is None or news:
+        print_target_training(run_target_training(wired))
+    if wired.target_registry.current() is None:
+        return  # the gate has said why
+    bundle, version = wired.targets()
+    district = bundle.cube.regions[int(bundle.cube.values[-1].sum(axis=1).argmax())]
+    out.print(f"Targets: brain targets --region {district} --top 5")
+    question = Question(regions=(district,))
+    print_ranking(ranking_record(bundle, version, question, 5, Names.of(wired.catalogue)), chart=out.is_terminal)
 
 
 def _serve_demo(wired: Brain, host: str, port: int) -> None:

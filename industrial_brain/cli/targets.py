@@ -29,6 +29,9 @@ AsOf = Annotated[str | None, typer.Option(help="By the version of then: a date, 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, as the API answers.")]
 Horizon = Annotated[int | None, typer.Option(min=1, help="Years ahead; default: the longest that the version answers.")]
 
+#: years ahead that are trained, unless asked otherwise
+TARGET_YEARS = 3
+
 #: columns of a bar in the chart of a ranking
 _BAR = 24
 
@@ -283,7 +286,7 @@ def print_chain(record: dict[str, Any]) -> None:
 
 
 def train_targeting(
-    horizon: Annotated[int, typer.Option(min=1, max=10, help="Years ahead, at most.")] = 3,
+    horizon: Annotated[int, typer.Option(min=1, max=10, help="Years ahead, at most.")] = TARGET_YEARS,
     output: Annotated[str, typer.Option(help="Indicator whose districts and clusters are ranked.")] = "output",
     as_of: Annotated[
         str | None, typer.Option(help="Train on what was known then: a date, or an RFC 3339 moment. Default: now.")
@@ -321,7 +324,7 @@ def train_targeting(
 def run_target_training(
     wired: Brain,
     *,
-    horizon: int = 3,
+    horizon: int = TARGET_YEARS,
     output: str = "output",
     ray: str | None = None,
     as_of: dt.datetime | None = None,
