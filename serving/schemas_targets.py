@@ -157,6 +157,9 @@ class WindowOut(Out):
     entered: int
     expected: float
     chance: float | None
+    top: int = Field(
+        description="Pairs at the head that `precision` is of: 50, or a quarter of the pairs if that is less."
+    )
     figures: dict[str, dict[str, FigureOut]] = Field(
         description="By method: `brain` is ours, the others are baselines."
     )
@@ -166,7 +169,6 @@ class WindowOut(Out):
 
 class BacktestOut(Out):
     words: str
-    top: int
     horizon: int
     windows: list[WindowOut]
     notes: list[str]

@@ -19,7 +19,7 @@ from models.targeting.bundle import TargetBundle
 from models.targeting.chain_map import ChainMap, Stand, chain_map, concentration
 from models.targeting.evidence import Case, cases, path, reasons, shown
 from models.targeting.ranking import Objective, Question, Ranking, leaving, objectives_of, rank
-from models.targeting.record import TOP, in_words
+from models.targeting.record import in_words
 
 #: reasons given for each pair of a ranking, and for one that is looked at
 _FEW_REASONS, _REASONS = 4, 10
@@ -109,7 +109,6 @@ def backtest_record(bundle: TargetBundle, question: Question, horizon: int) -> d
         notes.append(f"It was tried {bundle.horizon} years ahead.")
     return {
         "words": in_words(bundle.windows),
-        "top": TOP,
         "horizon": bundle.horizon,
         "windows": [{**one.to_json(), "chance": _finite(one.chance)} for one in bundle.windows],
         "notes": notes,

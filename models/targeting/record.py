@@ -14,8 +14,8 @@ OURS = "brain"
 #: close to the threshold already: the baseline that is hardest to beat
 PERSISTENCE = "persistence"
 
-#: pairs at the head of a ranking that precision is measured on
-TOP = 50
+#: pairs at the head of a ranking that precision is measured on: so many, but no more than a quarter of all
+TOP, _PART = 50, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class WindowRecord:
         figures: method -> metric (`precision`, `roc_auc`, `pr_auc`) -> figure.
         gain: baseline -> metric -> what ours has more.
         words: what it was worth, in a sentence.
+        top: pairs at the head that precision is measured on.
     """
 
     start: int
@@ -48,6 +49,7 @@ class WindowRecord:
     figures: Mapping[str, Mapping[str, Figure]]
     gain: Mapping[str, Mapping[str, Figure]]
     words: str
+    top: int = TOP
 
     @property
     def chance(self) -> float:
@@ -68,6 +70,11 @@ class WindowRecord:
         return cls(**{**facts, "figures": figures(facts["figures"]), "gain": figures(facts["gain"])})
 
 
+def head_of(pairs: int) -> int:
+    """How many pairs at the head of so many precision is measured on."""
+    return max(1, min(TOP, pairs // _PART))
+
+
 def scored(windows: Sequence[WindowRecord]) -> list[WindowRecord]:
     """Those in which something could be found and missed."""
     return [one for one in windows if one.figures]
@@ -86,7 +93,7 @@ def in_words(windows: Sequence[WindowRecord]) -> str:
         return "No window of the past could be tried: nothing is known of how good this ranking is."
     ours, near = mean_precision(tried), mean_precision(tried, PERSISTENCE)
     chance = float(np.mean([one.chance for one in tried]))
-    top = min(TOP, *(one.pairs for one in tried))
+    top = min(one.top for one in tried)
     text = (
         f"Over {len(tried)} window(s) of the past, {ours:.0%} of the first {top} had entered by the end; "
         f"{near:.0%} of those closest to the threshold, and {chance:.0%} of all."

@@ -1,5 +1,4 @@
 """Targets from end to end: a table of districts and clusters, trained, ranked by command and over HTTP, loaded by MLflow."""
-MLflow."""
 
 from __future__ import annotations
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from models.targeting.bundle import TargetBundle
 from models.targeting.record import PERSISTENCE, WindowRecord, mean_precision, scored
 from training.gates import Check, Verdict
 
-#: precision at 50 that may be lost on average, and in the worst window: one pair of fifty, and two and a half
+#: precision (of the first fifty) that may be lost on average, and in the worst window: one pair of fifty, and two and a half
 TOLERATED, TOLERATED_IN_WORST = 0.02, 0.05
 
 
@@ -30,7 +32,7 @@ def _beats_chance(challenger: TargetBundle) -> Check:
     if not tried:
         return Check("beats chance", True, "No window of the past could be tried: how good it is isn't known.")
     ours, chance = mean_precision(tried), float(np.mean([one.chance for one in tried]))
-    detail = f"Its precision at 50 is {ours:.3f} over {len(tried)} window(s); that of a lottery {chance:.3f}."
+    detail = f"Its precision at the head is {ours:.3f} over {len(tried)} window(s); that of a lottery {chance:.3f}."
     return Check("beats chance", ours > chance, detail)
 
 
@@ -39,8 +41,8 @@ def _holds_against_nearness(challenger: TargetBundle) -> Check:
     if not tried:
         return Check("holds against nearness", True, "No window of the past could be tried.")
     ours, near = mean_precision(tried), mean_precision(tried, PERSISTENCE)
-    detail = f"Its precision at 50 is {ours - near:+.3f} beside the pairs closest to the threshold ({near:.3f})."
-    return Check("holds against nearness", ours >= near - TOLERATED_IN_WORST, detail)
+    detail = f"Its precision at the head is {ours - near:+.3f} beside the pairs closest to the threshold ({near:.3f})."
+    return Check("holds against nearness", ours >= near - _tolerance(tried, TOLERATED_IN_WORST), detail)
 
 
 def _is_newer(challenger: TargetBundle, champion: TargetBundle) -> Check:
@@ -62,15 +64,20 @@ def _no_worse(challenger: TargetBundle, champion: TargetBundle) -> list[Check]:
     return [
         Check(
             names[0],
-            mean >= other - TOLERATED,
-            f"Its precision at 50 is {mean - other:+.3f} beside the champion's {shared}.",
+            mean >= other - _tolerance(ours, TOLERATED),
+            f"Its precision at the head is {mean - other:+.3f} beside the champion's {shared}.",
         ),
         Check(
             names[1],
-            worst >= other_worst - TOLERATED_IN_WORST,
+            worst >= other_worst - _tolerance(ours, TOLERATED_IN_WORST),
             f"In its worst window it is {worst:.3f}, the champion's in its own worst {other_worst:.3f}, {shared}.",
         ),
     ]
+
+
+def _tolerance(windows: Sequence[WindowRecord], part: float) -> float:
+    """One pair of the smallest head at least: less can't be told apart."""
+    return max(part, 1.0 / min(one.top for one in windows))
 
 
 def _shared(one: TargetBundle, other: TargetBundle) -> tuple[list[WindowRecord], list[WindowRecord]]:

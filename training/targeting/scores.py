@@ -93,7 +93,12 @@ def figures_of_draws(hit: Flags, score: Floats, times: Floats, k: int = TOP) -> 
 
 
 def score_methods(
-    hit: Flags, scores: Mapping[str, Floats], region: npt.NDArray[np.int64], ours: str, seed: int = 0
+    hit: Flags,
+    scores: Mapping[str, Floats],
+    region: npt.NDArray[np.int64],
+    ours: str,
+    seed: int = 0,
+    top: int = TOP,
 ) -> dict[str, Scored]:
     """Every method's figures with 95% intervals by a bootstrap of whole regions, and what `ours` gains over each.
 
@@ -103,14 +108,15 @@ def score_methods(
         hit: (n,) at least one of each kind.
         scores: (n,) by method, finite.
         region: (n,) which region each pair is of.
+        top: pairs at the head that precision (`precision_at_50`, whatever this is) is measured on.
     """
     names, place = np.unique(region, return_inverse=True)
     rng = np.random.default_rng(seed)
     draws = DRAWS if len(hit) <= _MANY else max(50, DRAWS * _MANY // len(hit))
     times = rng.multinomial(len(names), np.full(len(names), 1.0 / len(names)), draws).astype(np.float64)[:, place]
     once = np.ones((1, len(hit)))
-    value = {(m, f): float(v[0]) for m, s in scores.items() for f, v in figures_of_draws(hit, s, once).items()}
-    table = {(m, f): v for m, s in scores.items() for f, v in figures_of_draws(hit, s, times).items()}
+    value = {(m, f): float(v[0]) for m, s in scores.items() for f, v in figures_of_draws(hit, s, once, top).items()}
+    table = {(m, f): v for m, s in scores.items() for f, v in figures_of_draws(hit, s, times, top).items()}
     found = {}
     for method in scores:
         figures = {f: _interval(value[method, f], table[method, f]) for f in METRICS}

@@ -14,13 +14,12 @@ from industrial_brain.domain.targeting import LeadOutcome
 from models.targeting.cube import ActivityCube
 from models.targeting.pairs import History, Window
 from models.targeting.ranker import TargetRanker
-from models.targeting.record import OURS, TOP, Figure, WindowRecord
+from models.targeting.record import OURS, Figure, WindowRecord, head_of
 from training.targeting.baselines import baseline_scores
 from training.targeting.scores import Interval, in_words, score_methods
 
 #: what scores are called in a record
 _METRICS = {"precision": "precision_at_50", "roc_auc": "roc_auc", "pr_auc": "pr_auc"}
-assert TOP == 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +110,14 @@ def try_window(cube: ActivityCube, window: Window, seed: int) -> WindowRecord:
     if not 0 < entered < pairs:
         words = f"{entered} of {pairs} pairs entered: nothing to score."
         return WindowRecord(window.start, window.end, pairs, entered, expected, {}, {}, words)
-    scored = score_methods(hit, scores, np.nonzero(asked)[0], OURS, seed)
+    top = head_of(pairs)
+    scored = score_methods(hit, scores, np.nonzero(asked)[0], OURS, seed, top)
     figures = {name: {m: _figure(one.figures[full]) for m, full in _METRICS.items()} for name, one in scored.items()}
     gain = {
         name: {m: _figure(one.gain[full]) for m, full in _METRICS.items()} for name, one in scored.items() if one.gain
     }
     words = in_words(scored, OURS, entered, pairs)
-    return WindowRecord(window.start, window.end, pairs, entered, expected, figures, gain, words)
+    return WindowRecord(window.start, window.end, pairs, entered, expected, figures, gain, words, top)
 
 
 def half(table: Floats) -> npt.NDArray[np.float16]:
