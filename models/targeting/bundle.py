@@ -25,7 +25,7 @@ from industrial_brain.domain.panel import Floats, Panel
 from industrial_brain.domain.targeting import parse_target
 from models.targeting.cube import ActivityCube
 from models.targeting.pairs import History
-from models.targeting.ranker import CROSSINGS, SHIFTS, Side, TargetRanker
+from models.targeting.ranker import CROSSINGS, NEWCOMERS, SHIFTS, Side, TargetRanker
 from models.targeting.record import WindowRecord
 
 SCHEMA = 1
@@ -154,8 +154,9 @@ class TargetBundle:
         names = ("above", "growth", "draws_above", "draws_growth", "jobs", "energy")
         arrays |= {"values": cube.values, **{name: getattr(self, name) for name in names}}
         sides: dict[str, dict[str, Any]] = {}
-        for name, side in (("entry", self.ranker.entry), ("exit", self.ranker.exit)):
-            assert side is not None
+        for name, side in (("entry", self.ranker.entry), ("exit", self.ranker.exit), ("absent", self.ranker.absent)):
+            if side is None:
+                continue
             arrays |= {f"{name}/centre": side.centre, f"{name}/spread": side.spread}
             sides[name] = {"members": list(side.members), "slope": side.slope, "level": side.level}
             for member, fitted in side.members.items():
@@ -238,7 +239,7 @@ def _file(side: str, member: str, part: str) -> str:
 
 
 def _ranker(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -> TargetRanker:
-    known = {**SHIFTS, **CROSSINGS}
+    known = {**SHIFTS, **CROSSINGS, **NEWCOMERS}
     sides = {}
     for name, of in facts["sides"].items():
         members = {}
@@ -252,6 +253,7 @@ def _ranker(folder: Path, facts: Mapping[str, Any], arrays: Mapping[str, Any]) -
         facts["horizon"],
         entry=sides["entry"],
         exit=sides["exit"],
+        absent=sides.get("absent"),
         trees_of_growth=growth.read_bytes() if growth.is_file() else None,
         notes=tuple(facts["ranker_notes"]),
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from industrial_brain.domain.panel import Floats
 from models.targeting.bundle import TargetBundle
-from models.targeting.measures import COLUMN, MEASURES
+from models.targeting.measures import COLUMN, MEASURES, as_good_as_absent
 from models.targeting.pairs import Window
 
 #: by what pairs of the past are found to be like a pair of today
@@ -77,7 +77,14 @@ def reasons(
     table = bundle.history.measures(bundle.cube.years[-1]).at(horizon)[np.asarray(row), np.asarray(column)]
     quotient = bundle.quotient[np.asarray(row), np.asarray(column)]
     found: list[list[Reason]] = [[] for _ in range(len(table))]
-    for side, rows in ((bundle.ranker.entry, quotient < 1.0), (bundle.ranker.exit, quotient >= 1.0)):
+    ranker = bundle.ranker
+    absent = as_good_as_absent(table) & (ranker.absent is not None)
+    sides = (
+        (ranker.entry, (quotient < 1.0) & ~absent),
+        (ranker.absent, (quotient < 1.0) & absent),
+        (ranker.exit, quotient >= 1.0),
+    )
+    for side, rows in sides:
         if side is None or not rows.any():
             continue
         effects = side.reasons(table[rows])

@@ -81,6 +81,9 @@ OF_ONE_SIDE = (
 #: quotients outside these say no more than that they are small, or large
 _LEAST, _MOST = np.log(0.02), np.log(20.0)
 
+#: what surrounds a pair, which is all that tells of one without any value
+SURROUNDINGS = ("density", "similar_activities", "similar_regions", "neighbours", "suppliers", "customers")
+
 #: years of a history that count
 _MEMORY = 10
 
@@ -114,6 +117,12 @@ def log_quotient(quotient: Floats) -> Floats:
     """Log of location quotients, bounded where they say no more than small or large; NaN stays."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.clip(np.log(quotient), _LEAST, _MOST))
+
+
+def as_good_as_absent(measures: Table) -> npt.NDArray[np.bool_]:
+    """Which pairs have no value, or one so small that its level tells nothing, and had none in the years that count, (n,)."""
+    lowest = measures[..., COLUMN["log_rca"]] <= np.float32(_LEAST) + 1e-6
+    return np.asarray(lowest & ~(measures[..., COLUMN["recent_high"]] > 1e-6))
 
 
 def measure(cube: ActivityCube) -> YearMeasures:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.panel import Floats
-from models.targeting.measures import COLUMN, NAMES, OF_ONE_SIDE, Table
+from models.targeting.measures import COLUMN, NAMES, OF_ONE_SIDE, SURROUNDINGS, Table
 from models.targeting.pairs import Pairs
 
 Array = npt.NDArray[Any]
@@ -164,6 +164,41 @@ class BoostedCrossing:
         return type(self)(arrays["trees"].tobytes())
 
 
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """Boosted trees of who comes from nothing. Level and volatility of what has no value tell nothing: only what surrounds a
+    pair does, and the more of it the likelier it comes, all else equal."""
+
+    trees: bytes | None = None
+
+    def fit(self, pairs: Pairs, above: npt.NDArray[np.bool_], seed: int) -> Self:
+        settings = {
+            **_TREES,
+            "max_depth": 2,
+            "min_child_weight": 5,
+            "reg_lambda": 5.0,
+            "monotone_constraints": tuple(int(name in SURROUNDINGS) for name in NAMES),
+            "objective": "binary:logistic",
+            "seed": seed,
+        }
+        return type(self)(boost(_surroundings(pairs.measures), above.astype(np.float64), pairs.weight, settings))
+
+    def scores(self, measures: Table) -> Floats:
+        assert self.trees is not None
+        return predict(self.trees, _surroundings(measures), margin=True)
+
+    def reasons(self, measures: Table, centre: float) -> Floats:
+        assert self.trees is not None
+        return _contributions(self.trees, _surroundings(measures))
+
+    def arrays(self) -> Mapping[str, Array]:
+        assert self.trees is not None
+        return {"trees": _bytes(self.trees)}
+
+    def with_arrays(self, arrays: Mapping[str, Array]) -> Self:
+        return type(self)(arrays["trees"].tobytes())
+
+
 _ONE_THREAD = {"nthread": 1}
 _TREES: dict[str, Any] = {
     **_ONE_THREAD,
@@ -208,6 +243,14 @@ def _of_the_pair(measures: Table) -> Table:
     """The table, with what says nothing of the pair itself unknown."""
     found = measures.copy()
     found[:, [COLUMN[name] for name in OF_ONE_SIDE]] = np.nan
+    return found
+
+
+def _surroundings(measures: Table) -> Table:
+    """The table, with nothing known but what surrounds a pair, and the horizon."""
+    found = np.full_like(measures, np.nan)
+    kept = [COLUMN[name] for name in (*SURROUNDINGS, "horizon")]
+    found[:, kept] = measures[:, kept]
     return found
 
 

@@ -9,20 +9,21 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
 from scipy.special import expit
 
 from industrial_brain.domain.errors import NothingToTrainError
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.targeting import LeadOutcome
 from models.targeting.cube import ActivityCube
-from models.targeting.measures import Table
+from models.targeting.measures import Table, as_good_as_absent
 from models.targeting.members import (
     FEWEST,
     BoostedCrossing,
     BoostedShift,
     Distance,
     Level,
+    Newcomers,
     PairModel,
     boost,
     predict,
@@ -35,10 +36,13 @@ SHIFTS: Mapping[str, PairModel] = MappingProxyType(
 )
 CROSSINGS: Mapping[str, PairModel] = MappingProxyType({"boosted_crossing": BoostedCrossing()})
 
+#: who answers for pairs without any value, where enough of them have come
+NEWCOMERS: Mapping[str, PairModel] = MappingProxyType({"newcomers": Newcomers()})
+
 #: votes of the members, chosen on earlier windows of the public sets: more weight on what learns gains more where the years
 #: ahead are like those before, and loses to the bare level where they are not.
 VOTES: Mapping[str, float] = MappingProxyType(
-    {"distance": 2.0, "level": 1.0, "boosted_shift": 1.0, "boosted_crossing": 0.5}
+    {"distance": 2.0, "level": 1.0, "boosted_shift": 1.0, "boosted_crossing": 0.5, "newcomers": 1.0}
 )
 
 #: what answers where there are too few earlier years to hold some out
@@ -111,12 +115,14 @@ class TargetRanker:
 
     Attributes:
         horizon: years ahead.
+        absent: entry of pairs without any value; None where too few of them came to learn from, and `entry` answers for them.
         notes: what a reader must know of this fit.
     """
 
     horizon: int
     entry: Side | None = None
     exit: Side | None = None
+    absent: Side | None = None
     trees_of_growth: bytes | None = None
     notes: tuple[str, ...] = ()
 
@@ -170,7 +176,8 @@ class TargetRanker:
             side = _voting(_at(pairs, above), shifts, seed)
             rehearsed = _calibrated(_voting(_at(learn, above), before, seed), _at(check, above))
             sides.append(replace(side, slope=rehearsed.slope, level=rehearsed.level))
-        return replace(self, entry=sides[0], exit=sides[1], trees_of_growth=growth)
+        absent = _newcomers(pairs, learn, check, seed)
+        return replace(self, entry=sides[0], exit=sides[1], absent=absent, trees_of_growth=growth)
 
     def predict(self, cube: ActivityCube, history: History | None = None) -> Prediction:
         """What is expected after the cube's last year, which may lie behind the years that were learned from."""
@@ -181,6 +188,9 @@ class TargetRanker:
         below, above = quotient < 1.0, quotient >= 1.0
         assert self.entry is not None and self.exit is not None, "an unfitted ranker predicts nothing"
         entry[below] = self.entry.probability(table[below])
+        absent = below & as_good_as_absent(table)
+        if self.absent is not None and absent.any():
+            entry[absent] = self.absent.probability(table[absent])
         leave[above] = 1.0 - self.exit.probability(table[above])
         if self.trees_of_growth is not None:
             there = below | above
@@ -220,6 +230,29 @@ def _voting(
     raw = np.stack([m.scores(rows.measures) for m in members.values()], axis=1) if len(rows) else np.zeros((1, count))
     spread = raw.std(axis=0)
     return Side(members, raw.mean(axis=0), np.where(spread > 0.0, spread, 1.0))
+
+
+def _newcomers(pairs: Pairs, learn: Pairs, check: Pairs, seed: int) -> Side | None:
+    """What answers for pairs without any value: the curve's slope comes from the newer half, by a fit of the older, its
+    level from all, for newcomers are few. None where one half has too few that came, or all came."""
+    parts = [part.take(as_good_as_absent(part.measures)) for part in (pairs, learn, check)]
+    for part in parts:
+        came = int((part.end >= 0.0).sum())
+        if min(came, len(part) - came) < FEWEST:
+            return None
+    fitted = [
+        _voting(part, {n: m.fit(part, part.end >= 0.0, seed) for n, m in NEWCOMERS.items()}, seed, ())
+        for part in parts[:2]
+    ]
+    side = replace(fitted[0], slope=_calibrated(fitted[1], parts[2]).slope)
+    return replace(side, level=_matching(side, parts[0]))
+
+
+def _matching(side: Side, rows: Pairs) -> float:
+    """The level at which probabilities sum to what happened."""
+    score = side.slope * side.score(rows.measures)
+    rate = float(np.average(rows.end >= 0.0, weights=rows.weight))
+    return float(brentq(lambda at: float(np.average(expit(at + score), weights=rows.weight)) - rate, -100.0, 100.0))
 
 
 def _calibrated(side: Side, rows: Pairs) -> Side:

@@ -171,3 +171,35 @@ def test_the_curve_finds_a_logistic_law_again() -> None:
 
 def test_every_measure_has_a_column_and_words() -> None:
     assert measure(random_cube()).columns.shape[-1] == len(NAMES) == len(COLUMN)
+
+
+def _settled(years: int = 12) -> ActivityCube:
+    """A third of the pairs are there at first; each year others come, nearly all of them where their supplier is."""
+    rng = np.random.default_rng(4)
+    supplies = np.diag(np.ones(11), 1)
+    present = rng.random((40, 12)) < 0.33
+    level = rng.lognormal(0.0, 0.3, (40, 12))
+    values = []
+    for _ in range(years):
+        values.append(np.where(present, level, 0.0))
+        fed = present.astype(float) @ supplies > 0.0
+        present |= ~present & (rng.random(present.shape) < np.where(fed, 0.1, 0.005))
+    names = tuple(f"R{i}" for i in range(40)), tuple(f"A{i:02d}" for i in range(12))
+    return ActivityCube(np.stack(values), tuple(range(2000, 2000 + years)), *names, supplies=supplies)
+
+
+def test_what_has_no_value_is_told_apart_by_what_surrounds_it() -> None:
+    cube = _settled()
+    known = cube.until(2008)
+    ranker = TargetRanker(3).fit(known)
+    absent = known.values[-1] == 0.0
+    hit = (cube.values[11] > 0.0)[absent]
+    entry = ranker.predict(known).entry[absent]
+    assert ranker.absent is not None and set(ranker.absent.members) == {"newcomers"}
+    assert roc_auc(hit, entry) > 0.65
+    without = replace(ranker, absent=None).predict(known).entry[absent]
+    assert roc_auc(hit, entry) > roc_auc(hit, without)
+
+
+def test_few_newcomers_are_left_to_the_others() -> None:
+    assert TargetRanker(2).fit(random_cube()).absent is None
