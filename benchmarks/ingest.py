@@ -38,6 +38,7 @@ METRICS = {
     "lost": "lost",
     "doubled": "doubled",
     "scored": "scored",
+    "behind_s": "behind s",
     "refusals": "told later",
     "ratio": "x peer",
 }
@@ -159,14 +160,16 @@ def _measure(asked: Ingest, home: Path, load: Generator, err: Console) -> dict[s
         err.print(f"Posting for {asked.seconds} seconds ..." if asked.paced else "Posting flat out ...")
         posted = load.post(Load(points, target, 0, total, asked.clients, asked.rate))
         memory = _resident_gb(process)
-        scored = _scored(address, secret, introduced.readings + posted.readings)
+        waited = time.monotonic()
+        scored = _all_scored(address, secret)
+        waited = time.monotonic() - waited
     err.print("Reading back ...")
     kept = read_back(settings, [(_earlier(points), introduced), (points, posted)])
     figures = _figures(posted) | {"lost": float(kept.lost), "doubled": float(kept.doubled)}
     if memory is not None:
         figures["rss_gb"] = memory
-    if scored is not None:
-        figures["scored"] = scored
+    if scored:  # the sequence holds what was acknowledged and nothing else
+        figures |= {"scored": float(introduced.readings + posted.readings), "behind_s": waited}
     return figures
 
 
@@ -210,17 +213,17 @@ def _resident_gb(process: int) -> float | None:
     return None if found is None else int(found[1]) / 1e6
 
 
-def _scored(address: str, secret: str, wanted: int) -> float | None:
-    """How many readings were scored, once that is all of them or time is up; None where the server does not count."""
+def _all_scored(address: str, secret: str) -> bool:
+    """Whether everything durable is scored before time is up."""
     until = time.monotonic() + _SCORING_SECONDS
     while True:
         told = httpx.get(f"{address}/metrics", headers={"Authorization": f"Bearer {secret}"}, timeout=60.0).text
-        found = re.search(r"^brain_telemetry_scored(?:_total)? (\S+)", told, flags=re.MULTILINE)
-        if found is None:
-            return None
-        if float(found[1]) >= wanted or time.monotonic() > until:
-            return float(found[1])
-        time.sleep(0.5)
+        found = re.search(r"^brain_telemetry_unscored_entries (\S+)", told, flags=re.MULTILINE)
+        if found is not None and float(found[1]) == 0:
+            return True
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.2)
 
 
 def read_back(settings: Settings, runs: list[tuple[Points, Posted]]) -> Kept:
