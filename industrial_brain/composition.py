@@ -283,7 +283,8 @@ class Brain:
         from streaming.class_watch import ClassWatch
         from streaming.watch import Watch
 
-        decider = LiveDecider(Policy(alarms_a_day=self.settings.alarms_per_day))  # one budget for both
+        rate = self.settings.false_discovery_rate
+        decider = LiveDecider(Policy(None if rate else self.settings.alarms_per_day, rate))  # one budget for both
         takeovers = FileTakeovers(self.settings.snapshots / f"{self._shard.name}-takeovers.json")
         champion = None if taken is None else self.detectors
         return {

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
         telemetry_lake_seconds: between two moves of readings from the inbox to the lake.
         telemetry_snapshot_seconds: between two snapshots of the live state.
         alarms_per_day: how many anomalies a day the whole shard may show, over time.
+        false_discovery_rate: the share of a day's anomalies that may be false; in the place of the budget.
         unknown_devices: whether a device registers itself by its first reading, or has to be declared first.
         telemetry_days: how long readings are kept, by event time.
     """
@@ -62,6 +63,9 @@ class Settings(BaseSettings):
     telemetry_snapshot_seconds: float = Field(default=300.0, gt=0, description="Between snapshots; default: 300.")
     alarms_per_day: float = Field(
         default=10.0, gt=0, allow_inf_nan=False, description="Alarms a day that people can read; default: 10."
+    )
+    false_discovery_rate: float | None = Field(
+        default=None, gt=0, lt=1, description="Share of false anomalies, in the place of alarms a day; default: none."
     )
     unknown_devices: UnknownDevices = Field(
         default=UnknownDevices.ACCEPT, description="Devices that nobody declared: accept or refuse; default: accept."

@@ -130,7 +130,14 @@ def require_operator(key: ApiKey) -> None:
 def _metric(name: str, said: Declaration | None, unit: str) -> MetricOut:
     if said is None:
         return MetricOut(
-            metric=name, unit=unit or None, low=None, high=None, counter=False, wraps_at=None, seconds=None
+            metric=name,
+            unit=unit or None,
+            low=None,
+            high=None,
+            counter=False,
+            wraps_at=None,
+            seconds=None,
+            watch=False,
         )
     return MetricOut(
         metric=name,
@@ -140,6 +147,7 @@ def _metric(name: str, said: Declaration | None, unit: str) -> MetricOut:
         counter=said.counter,
         wraps_at=said.wraps_at,
         seconds=said.seconds,
+        watch=said.watch,
     )
 
 

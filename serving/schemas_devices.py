@@ -40,6 +40,7 @@ class MetricIn(In):
         default=None, gt=0, description="Where a counter begins again; null: it restarts at 0."
     )
     seconds: float | None = Field(default=None, gt=0, description="Between two readings.")
+    watch: bool = Field(default=False, description="Look closer: a shape that it never made is an anomaly, too.")
 
 
 class DeviceOut(Out):
@@ -64,6 +65,7 @@ class MetricOut(Out):
     counter: bool
     wraps_at: float | None
     seconds: float | None
+    watch: bool
 
 
 class DeviceInFull(DeviceOut):

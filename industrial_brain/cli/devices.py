@@ -24,7 +24,8 @@ def import_devices(
 ) -> None:
     """Declare devices and their metrics, from a CSV file; all of its lines or none. A running server follows within seconds.
 
-    Columns: site, device, metric (empty: the device itself), unit, low, high, counter, wraps_at, seconds, equipment, parent.
+    Columns: site, device, metric (empty: the device itself), unit, low, high, counter, wraps_at, seconds,
+    equipment, parent, watch.
 
     Example: `brain devices import examples/devices.csv`
     """
@@ -57,14 +58,17 @@ def list_devices(
     if not said:
         err.print("No device was declared. Declare some with `brain devices import FILE.csv`.")
         return
-    listing = table("site", "device", "metric", "unit", "low#", "high#", "counter", "every s#", "equipment", "parent")
+    listing = table(
+        "site", "device", "metric", "unit", "low#", "high#", "counter", "every s#", "watch", "equipment", "parent"
+    )
     for one in said:
         numbers = ["" if it is None else number(it) for it in (one.low, one.high)]
         every = "" if one.seconds is None else number(one.seconds)
         wraps = "" if one.wraps_at is None else f"wraps at {number(one.wraps_at)}"
         counter = (wraps or "yes") if one.counter else ""
-        cells = (one.metric or "", one.unit or "", *numbers, counter, every, one.equipment or "", one.parent or "")
-        listing.add_row(one.site, one.device, *cells)
+        watch = "closely" if one.watch else ""
+        cells = (*numbers, counter, every, watch, one.equipment or "", one.parent or "")
+        listing.add_row(one.site, one.device, one.metric or "", one.unit or "", *cells)
     out.print(listing)
     if page.total > len(page.items):
         err.print(f"{len(page.items):,} of {page.total:,} devices; --limit shows more.")

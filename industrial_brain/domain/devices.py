@@ -102,7 +102,8 @@ def _faults(one: Declaration) -> Iterable[tuple[str, str]]:
     if one.parent == one.device:
         yield "A device is not its own parent.", "parent"
     limits = [name for name in ("unit", "low", "high", "wraps_at") if getattr(one, name) is not None]
-    if one.metric is None and (limits or one.counter):
-        yield "Units, limits and counters are of a metric, not of a device.", (*limits, "counter")[0]
+    limits += [name for name in ("counter", "watch") if getattr(one, name)]
+    if one.metric is None and limits:
+        yield "Units, limits, counters and a closer watch are of a metric, not of a device.", limits[0]
     if one.metric is not None and (one.equipment is not None or one.parent is not None):
         yield "`equipment` and `parent` are of a device, not of a metric.", "equipment" if one.equipment else "parent"

@@ -16,7 +16,7 @@ from industrial_brain.storage.statements import batches, contains
 from industrial_brain.storage.tables import declaration
 
 _KEY = ("site", "device", "metric")
-_FACTS = ("unit", "low", "high", "counter", "wraps_at", "seconds", "equipment", "parent")
+_FACTS = ("unit", "low", "high", "counter", "wraps_at", "seconds", "watch", "equipment", "parent")
 _OWN = ""
 
 

@@ -14,7 +14,10 @@ from industrial_brain.domain.telemetry import Declaration
 from industrial_brain.storage.files.encoding import detect_encoding
 from industrial_brain.storage.files.numbers import explain_text
 
-COLUMNS = ("site", "device", "metric", "unit", "low", "high", "counter", "wraps_at", "seconds", "equipment", "parent")
+COLUMNS = (
+    *("site", "device", "metric", "unit", "low", "high", "counter", "wraps_at", "seconds"),
+    *("equipment", "parent", "watch"),
+)
 _REQUIRED = ("site", "device")
 
 #: faults that one message names
@@ -84,7 +87,7 @@ def _declaration(row: dict[str | Any, Any]) -> Declaration:
     cells = {name: str(cell).strip() for name, cell in row.items()}
     facts: dict[str, Any] = {"site": cells["site"], "device": cells["device"]}
     for name, cell in cells.items():
-        if name not in _REQUIRED and (cell or name == "counter"):
+        if name not in _REQUIRED and (cell or name in ("counter", "watch")):
             facts[name] = _READ[name](cell) if name in _READ else cell
     return checked(Declaration(**facts))
 
@@ -107,4 +110,5 @@ _READ: dict[str, Callable[[str], object]] = {
     "wraps_at": _number,
     "seconds": _number,
     "counter": _truth,
+    "watch": _truth,
 }

@@ -182,6 +182,7 @@ declaration = sa.Table(
     sa.Column("counter", sa.Boolean, nullable=False),
     sa.Column("wraps_at", sa.Double),
     sa.Column("seconds", sa.Double),
+    sa.Column("watch", sa.Boolean, nullable=False),
     sa.Column("equipment", CODE, index=True),
     sa.Column("parent", CODE),
     sa.Column("search", sa.String, nullable=False),

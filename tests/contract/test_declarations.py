@@ -11,7 +11,7 @@ from tests.contract.conftest import SQL, empty
 from tests.fakes.declarations import FakeDeclarationStore
 
 PUMP = Declaration("F1", "pump-1", seconds=60.0, equipment="pump", parent="gateway-1")
-PRESSURE = Declaration("F1", "pump-1", "pressure", "bar", 0.1, 16.0)
+PRESSURE = Declaration("F1", "pump-1", "pressure", "bar", 0.1, 16.0, watch=True)
 STARTS = Declaration("F1", "pump-1", "starts", counter=True, wraps_at=65536.0)
 FAN = Declaration("F1", "风机 100%", equipment="fan")
 OTHER = Declaration("F2", "pump-1", "speed", "1/min", high=3000.0)

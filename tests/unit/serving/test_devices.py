@@ -86,14 +86,15 @@ def test_what_is_declared_is_shown_and_reaches_the_stream(admin: TestClient, cit
     answer = admin.put("/v1/devices/pump?site=F1", json=said)
     assert answer.status_code == 200, answer.text
     assert answer.json() == {"site": "F1", "device": "pump", "last": None, "declared": True, **said, "metrics": []}
-    limits = {"unit": "bar", "low": 0.0, "high": 16.0, "counter": False, "wraps_at": None, "seconds": None}
+    limits = {"unit": "bar", "low": 0.0, "high": 16.0}
+    limits |= {"counter": False, "wraps_at": None, "seconds": None, "watch": True}
     assert admin.put("/v1/devices/pump/metrics/pressure?site=F1", json=limits).json()["metrics"] == [
         {"metric": "pressure", **limits}
     ]
     told = city.telemetry.declarations.of_device("F1", "pump")
     assert told == [
         Declaration("F1", "pump", **said),  # type: ignore[arg-type]  # texts and numbers, each in its place
-        Declaration("F1", "pump", "pressure", "bar", 0.0, 16.0),
+        Declaration("F1", "pump", "pressure", "bar", 0.0, 16.0, watch=True),
     ]
     send(admin, city, "F1", "pump", metric="flow")
     shown = admin.get("/v1/devices/pump?site=F1").json()

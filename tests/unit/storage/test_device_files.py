@@ -27,6 +27,11 @@ def test_the_example_file_can_be_read() -> None:
     assert found[3] == Declaration("F1", "pump-1", "starts", "1", counter=True, wraps_at=65536.0)
 
 
+def test_a_metric_can_be_watched_more_closely(tmp_path: Path) -> None:
+    path = written(tmp_path, "site,device,metric,watch", "F1,pump,pressure,yes", "F1,pump,flow,")
+    assert [one.watch for one in read_declarations(path)] == [True, False]
+
+
 def test_columns_may_be_few_and_in_any_order(tmp_path: Path) -> None:
     path = written(tmp_path, "device,equipment,site", "水泵 1, pump ,F1", encoding="gb18030")
     assert read_declarations(path) == [Declaration("F1", "水泵 1", equipment="pump")]
@@ -49,7 +54,7 @@ def test_columns_may_be_few_and_in_any_order(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_cant_be_taken_is_named_and_none_is_taken(tmp_path: Path, line: str, fault: str) -> None:
-    path = written(tmp_path, ",".join(COLUMNS), "F1,before,,,,,,,,,", line, "F1,after,,,,,,,,,")
+    path = written(tmp_path, ",".join(COLUMNS[:11]), "F1,before,,,,,,,,,", line, "F1,after,,,,,,,,,")
     with pytest.raises(FileFormatError, match=f"line 3: .*{fault}"):
         read_declarations(path)
 

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("counter", sa.Boolean, nullable=False),
         sa.Column("wraps_at", sa.Double),
         sa.Column("seconds", sa.Double),
+        sa.Column("watch", sa.Boolean, nullable=False),
         sa.Column("equipment", _CODE),
         sa.Column("parent", _CODE),
         sa.Column("search", sa.String, nullable=False),
