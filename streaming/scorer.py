@@ -99,16 +99,20 @@ class Scorer:
         return found
 
     def load(self, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        """Become a saved state. A part that was not there when it was saved stays new. Raises BundleError."""
+        """Become a saved state. A part that was not there when it was saved stays new, and is told all declarations with the
+        next readings, as all parts are if one of them can't be loaded. Raises BundleError."""
         if "begun" not in arrays:
             raise BundleError("The snapshot holds no live state.")
-        self._begun = int(arrays["begun"][0])
+        whole, self._begun = True, 0
         for part, watcher in self.watchers.items():
             saved = {
                 name.removeprefix(f"{part}/"): value for name, value in arrays.items() if name.startswith(f"{part}/")
             }
             if saved:
                 watcher.load(saved)
+            whole = whole and bool(saved)
+        if whole:
+            self._begun = int(arrays["begun"][0])
 
     def _declare(self, keys: Sequence[int]) -> None:
         found, said = self._declarations.of_channels(keys)

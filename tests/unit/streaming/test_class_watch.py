@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from industrial_brain.domain.errors import BundleError, UnavailableError, UnknownIdError
+from industrial_brain.domain.ingest import Declared
 from industrial_brain.domain.panel import Floats
-from industrial_brain.domain.telemetry import Batch, Cause, ChannelName, Decided, Declaration, Quality
+from industrial_brain.domain.telemetry import Batch, Cause, ChannelName, Coded, Decided, Declaration, Quality, Texts
 from industrial_brain.storage.takeovers import FileTakeovers
 from models.anomaly.decisions import LiveDecider
 from models.anomaly.equipment.bundle import AnomalyBundle, TrainedClass
 from models.anomaly.equipment.classes import EquipmentClass
 from models.anomaly.equipment.detector import EquipmentDetector
+from streaming.channels import ChannelIndex
 from streaming.class_watch import ClassWatch
+from streaming.declarations import Declarations
+from streaming.scorer import Scorer
 from tests.fakes.equipment import MINUTE
 from tests.machines import normal_run
 
@@ -263,6 +267,71 @@ def test_declarations_of_other_devices_leave_a_machines_memory_alone() -> None:
     one, two = (bench.watch.take(batch(2, run[50:], 50)) for bench in (alone, disturbed))
     assert one[0].scored.p.tobytes() == two[0].scored.p.tobytes()
     assert disturbed.watch.machines == ["plant/p0", "plant/p1"]
+
+
+class Told:
+    """A watcher that remembers what it was told; `broken` can't load a state."""
+
+    def __init__(self) -> None:
+        self.keys: list[int] = []
+        self.broken = False
+
+    def take(self, batch: Batch) -> Sequence[Decided]:
+        return ()
+
+    def declare(self, keys: Sequence[int], declarations: Sequence[Declaration]) -> None:
+        self.keys += keys
+
+    def save(self) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
+        return {"some": np.zeros(1)}
+
+    def load(self, arrays: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]) -> None:
+        if self.broken:
+            raise BundleError("Of another release.", "Begin anew.")
+
+
+class NoJudge:
+    def taken(self) -> int:
+        return 0
+
+    def take(self, seq: int, at: int, decided: Sequence[Decided]) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def save(self) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
+        return {}
+
+
+def scorer(**watchers: Told) -> Scorer:
+    index = ChannelIndex(10, 1)
+    keys, _ = index.resolve(
+        "plant", Texts.of(["p0"]), Coded(np.zeros(1, np.int32), ("a",)), Coded(np.zeros(1, np.int32), ("",)),
+        np.ones(1, np.bool_), 10,
+    )  # fmt: skip
+    assert keys.tolist() == [0]
+    declarations = Declarations(index)
+    declarations.take(Declared(1, START, (Declaration("plant", "p0", equipment="pump"),)))
+    return Scorer(watchers, NoJudge(), declarations)
+
+
+@pytest.mark.parametrize("case", ["whole", "one part is new", "one part is of another release"])
+def test_after_a_load_a_watcher_is_told_declarations_again_unless_the_state_was_whole(case: str) -> None:
+    reading = batch(2, np.array([[1.0]]), 0)
+    before = scorer(watch=Told(), classes=Told())
+    before.take(reading)
+    saved = before.save()
+    if case == "one part is new":
+        saved = {name: array for name, array in saved.items() if not name.startswith("classes/")}
+    one, other = Told(), Told()
+    after = scorer(watch=one, classes=other)
+    if case == "one part is of another release":
+        one.broken = True
+        with pytest.raises(BundleError):
+            after.load(saved)
+    else:
+        after.load(saved)
+    after.take(batch(3, np.array([[1.0]]), 1))
+    assert other.keys == ([] if case == "whole" else [0])
 
 
 def test_takeovers_are_kept_in_a_file(tmp_path: Path) -> None:
