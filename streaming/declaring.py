@@ -27,13 +27,16 @@ class Declarable(Protocol):
     @property
     def declarations(self) -> _Known: ...
 
+    def takes(self, site: str) -> bool: ...
+
     def declare(self, declarations: Sequence[Declaration]) -> None: ...
 
 
 class DeclarationFollower:
     """Looks, from a thread of its own, for declarations that are new: those of the HTTP door, and those of the command line.
 
-    What the stream was told before, it is not told again: a start costs nothing.
+    What the stream was told before, it is not told again: a start costs nothing. What is of another shard's sites is for the
+    server of that shard.
     """
 
     def __init__(self, store: DeclarationStore, stream: Declarable, *, poll_seconds: float) -> None:
@@ -63,7 +66,8 @@ class DeclarationFollower:
                 return
             known = self._stream.declarations
             changed = self._store.changed_since(self._revision)
-            news = [one for one in changed if one not in known.of_device(one.site, one.device)]
+            mine = [one for one in changed if self._stream.takes(one.site)]
+            news = [one for one in mine if one not in known.of_device(one.site, one.device)]
             for first in range(0, len(news), _TOGETHER):
                 self._stream.declare(news[first : first + _TOGETHER])
             self._revision = revision

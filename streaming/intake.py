@@ -156,6 +156,8 @@ class Writer:
 
     def declare(self, declarations: Sequence[Declaration]) -> None:
         """Put declarations into the ingest sequence. To be called between groups."""
+        if self._doubt is not None:  # the seq that comes next is not known before
+            self._settle_doubt()
         entry = Declared(self._seq + 1, self._clock(), tuple(declarations))
         self._commit(Group((entry,), self._assessor.unstated()))
 

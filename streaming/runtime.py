@@ -185,6 +185,10 @@ class Telemetry:
             now.writer.between_groups(lambda: now.writer.declare(declarations)).result(_PATIENCE)
             now.backlog.wait_until("scorer", now.writer.seq, _LAG)
 
+    def takes(self, site: str) -> bool:
+        """Whether a site is of this shard."""
+        return self._shard.of(site) == self._shard.number
+
     @property
     def declarations(self) -> Declarations:
         """What is declared, as far as the live state has read the sequence."""

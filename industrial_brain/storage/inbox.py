@@ -41,7 +41,7 @@ class SqlInbox:
         self._engine, self._number, self._count = engine, number, count
         self._lock: IO[str] | sa.Connection | None = None
         self._stored_until = 0
-        self._next_block = 0
+        self._next_block: int | None = None  # None: the table has to be asked
         self._swept_at = 0
 
     def open(self) -> None:
@@ -75,18 +75,20 @@ class SqlInbox:
             yield read_names(body)
 
     def entries(self, after: int) -> Iterator[Entry]:
-        last = self.last_seq()
-        while after < last:
-            until = min(after + _READ_AT_ONCE, last)
+        until = self.last_seq()
+        while after < until:
             found: list[Entry] = []
+            through = until  # what was forgotten is stepped over, however long it is
             with reading(self._engine) as connection:
                 for table, read in ((batch, read_batch), (event, read_event)):
-                    rows = sa.select(table).where(
-                        table.c.shard == self._number, table.c.seq > after, table.c.seq <= until
-                    )
-                    found += [read(row) for row in connection.execute(rows)]
-            yield from sorted(found, key=lambda entry: entry.seq)
-            after = until
+                    these = (table.c.shard == self._number, table.c.seq > after, table.c.seq <= until)
+                    rows = sa.select(table).where(*these).order_by(table.c.seq).limit(_READ_AT_ONCE)
+                    some = [read(row) for row in connection.execute(rows)]
+                    if len(some) == _READ_AT_ONCE:
+                        through = min(through, some[-1].seq)
+                    found += some
+            yield from sorted((entry for entry in found if entry.seq <= through), key=lambda entry: entry.seq)
+            after = through
 
     def declared(self, until: int) -> Iterator[Declared]:
         said = sa.select(event).where(event.c.shard == self._number, event.c.seq <= until, event.c.body.is_not(None))
@@ -105,6 +107,15 @@ class SqlInbox:
             return {bytes(digest) for digest in connection.scalars(these)}
 
     def commit(self, group: Group) -> None:
+        try:
+            self._commit(group)
+        except BaseException:
+            self._next_block = None  # it may have been stored all the same
+            raise
+        if self._next_block is not None:
+            self._next_block += group.names is not None
+
+    def _commit(self, group: Group) -> None:
         own = {"shard": self._number}
         at = group.entries[-1].received_at if group.entries else self._swept_at
         with appending(self._engine) as connection:
@@ -115,6 +126,8 @@ class SqlInbox:
                 else:
                     connection.execute(sa.insert(event), {**place, "body": _event_body(entry)})
             if group.names is not None:
+                if self._next_block is None:
+                    self._next_block = self._blocks(connection)
                 block = {**own, "block": self._next_block, "body": _names_body(group.names)}
                 connection.execute(sa.insert(names), block)
             if group.digests:
@@ -124,7 +137,6 @@ class SqlInbox:
                 mine = shard.c.shard == self._number
                 connection.execute(sa.update(shard).where(mine).values(last_seq=group.entries[-1].seq))
             self._tidy(connection, group.forget, at)
-        self._next_block += group.names is not None
 
     def _upsert(self) -> sa.Insert:
         dialect: Any = sqlite if self._engine.dialect.name == "sqlite" else postgresql
@@ -180,10 +192,12 @@ class SqlInbox:
                     f"The telemetry was begun with {found.shards} shards, not with {self._count}: sites would move.",
                     f"Start each server with BRAIN_SHARD=NUMBER/{found.shards}.",
                 )
-            blocks = sa.select(sa.func.max(names.c.block)).where(names.c.shard == self._number)
-            self._next_block = (connection.scalar(blocks) if layout is not None else None) or 0
-            some = connection.scalar(sa.select(names.c.block).where(names.c.shard == self._number).limit(1))
-            self._next_block += some is not None
+            self._next_block = self._blocks(connection)
+
+    def _blocks(self, connection: sa.Connection) -> int:
+        """How many blocks of names there are."""
+        last = connection.scalar(sa.select(sa.func.max(names.c.block)).where(names.c.shard == self._number))
+        return 0 if last is None else last + 1
 
 
 def _batch_body(entry: Batch) -> bytes:

@@ -132,6 +132,37 @@ def test_a_reopened_inbox_goes_on_where_it_was(url: str) -> None:
     again.close()
 
 
+class _LosingAnswers(SqlInbox):
+    """Stores, and never hears of it."""
+
+    def _commit(self, group: Group) -> None:
+        super()._commit(group)
+        raise UnavailableError("The connection was lost.")
+
+
+def test_names_can_be_stored_after_a_commit_whose_answer_was_lost(url: str) -> None:
+    inbox = SqlInbox(open_database(url))
+    inbox.open()
+    inbox.commit(Group((batch(1),), NAMES))
+    inbox.__class__ = _LosingAnswers
+    with pytest.raises(UnavailableError):
+        inbox.commit(Group((batch(2),), NAMES))
+    inbox.__class__ = SqlInbox
+    assert inbox.last_seq() == 2
+    inbox.commit(Group((batch(3),), NAMES))
+    assert len(list(inbox.names())) == 3
+    inbox.close()
+
+
+def test_a_long_sequence_of_which_little_is_left_is_read_in_order(inbox: Inbox) -> None:
+    for seq in range(1, 60):
+        inbox.commit(Group((batch(seq, rows=seq % 3),)))
+    inbox.commit(Group((batch(60),), forget=20))
+    left = [seq for seq in range(1, 61) if seq > 20 or seq % 3 == 0]
+    assert [entry.seq for entry in inbox.entries(0)] == left
+    assert [entry.seq for entry in inbox.entries(30)] == list(range(31, 61))
+
+
 def test_a_second_process_of_the_same_shard_is_refused_and_another_shard_is_not(url: str) -> None:
     first, second, other = (SqlInbox(open_database(url), number, 2) for number in (0, 0, 1))
     first.open()

@@ -15,13 +15,14 @@ class FakeInbox:
     Attributes:
         failing: the next commits store nothing and say so.
         losing_answers: the next commits store, and say that they did not.
+        dumb: it does not say, either, what is stored.
     """
 
     def __init__(self) -> None:
         self.stored: list[Entry] = []
         self.blocks: list[Names] = []
         self.requests: dict[bytes, int] = {}
-        self.failing = self.losing_answers = False
+        self.failing = self.losing_answers = self.dumb = False
         self._last = 0
 
     def open(self) -> None:
@@ -31,6 +32,8 @@ class FakeInbox:
         return None
 
     def last_seq(self) -> int:
+        if self.dumb:
+            raise UnavailableError("The connection was lost.")
         return self._last
 
     def names(self) -> Iterator[Names]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pytest
 
-from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Coded, Receipt, Submission, Texts
+from industrial_brain.domain.telemetry import MICROS_PER_SECOND, Batch, Coded, Receipt, Submission, Texts
 from streaming.assessing import Limits
 from streaming.channels import ChannelIndex
 from streaming.declarations import Declarations
@@ -94,7 +94,9 @@ class Stream:
         """Every row in the inbox: device, metric, seconds since NOW, value, late."""
         found = []
         for batch in self.inbox.stored:
-            for key, ts, value, late in zip(batch.channel, batch.ts, batch.value, batch.late, strict=True):  # type: ignore[union-attr]
+            if not isinstance(batch, Batch):
+                continue
+            for key, ts, value, late in zip(batch.channel, batch.ts, batch.value, batch.late, strict=True):
                 name = self.telemetry.channels.name(int(key))
                 found.append((name.device, name.metric, int(ts - NOW) // SECOND, float(value), bool(late)))
         return found

@@ -29,6 +29,9 @@ class FakeStream:
     def of_device(self, site: str, device: str) -> list[Declaration]:
         return [one for one in self.told if (one.site, one.device) == (site, device)]
 
+    def takes(self, site: str) -> bool:
+        return site != "another shard's"
+
     def declare(self, declarations: Sequence[Declaration]) -> None:
         if self.failing:
             raise UnavailableError("The service is stopping.")
@@ -61,6 +64,14 @@ def test_what_is_said_is_told_once(
     follower.poll()
     follower.poll()
     assert stream.told == [PRESSURE, PUMP]
+
+
+def test_sites_of_other_shards_do_not_hold_up_our_own(
+    store: FakeDeclarationStore, stream: FakeStream, follower: DeclarationFollower
+) -> None:
+    store.put([Declaration("another shard's", "pump", seconds=60.0), PRESSURE])
+    follower.poll()
+    assert stream.told == [PRESSURE]
 
 
 def test_after_a_restart_only_what_the_stream_does_not_know_is_told(

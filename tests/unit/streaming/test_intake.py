@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from industrial_brain.domain.telemetry import BackPressureError, ItemError
+from industrial_brain.domain.telemetry import BackPressureError, Declaration, ItemError
 from tests.unit.streaming.conftest import NOW, SECOND, Stream, submission
 
 T1, T2, T3 = NOW - 30 * SECOND, NOW - 20 * SECOND, NOW - 10 * SECOND
@@ -169,6 +169,18 @@ def test_a_commit_whose_answer_was_lost_is_neither_lost_nor_stored_twice(stream:
     assert stream.send(("a", "t", T1, 1.0)).accepted == 1
     stream.inbox.losing_answers = False
     assert stream.send(("a", "t", T1, 1.0)).duplicate == 1
+    assert len(stream.rows()) == 1
+
+
+def test_a_declaration_waits_until_it_is_known_whether_the_group_before_it_was_stored(stream: Stream) -> None:
+    stream.inbox.failing = stream.inbox.dumb = True
+    with pytest.raises(BackPressureError):
+        stream.send(("a", "t", T1, 1.0))
+    stream.inbox.dumb = False
+    stream.inbox.failing = False
+    stream.telemetry.declare([Declaration("works", "a", seconds=60.0)])
+    assert stream.rows() == []
+    assert stream.send(("a", "t", T1, 1.0)).accepted == 1
     assert len(stream.rows()) == 1
 
 
