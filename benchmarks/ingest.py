@@ -257,6 +257,7 @@ def _stored(settings: Settings) -> tuple[npt.NDArray[np.int64], list[_Part]]:
     from industrial_brain.storage.database import open_database
     from industrial_brain.storage.inbox import SqlInbox
     from industrial_brain.storage.lake import DeltaLake
+    from industrial_brain.storage.lake_places import place_at
 
     inbox = SqlInbox(open_database(settings.telemetry_database))
     inbox.open()
@@ -266,7 +267,7 @@ def _stored(settings: Settings) -> tuple[npt.NDArray[np.int64], list[_Part]]:
             found = np.array([int(block.device[row][1:]) for row in range(len(block))], np.int64)
             names = np.pad(names, (0, max(0, int(block.channel.max(initial=-1)) + 1 - len(names))))
             names[block.channel] = found
-        lake = DeltaLake(settings.lake / "shard-0", "shard-0")
+        lake = DeltaLake(place_at(settings.lake, "shard-0"), "shard-0")
         lake.open()
         until = lake.stored_until()
         parts: list[_Part] = [(rows.channel, rows.ts, rows.value) for rows in lake.replay(0, until)]

@@ -261,13 +261,14 @@ class Brain:
         from industrial_brain.storage.database import open_database
         from industrial_brain.storage.inbox import SqlInbox
         from industrial_brain.storage.lake import DeltaLake
+        from industrial_brain.storage.lake_places import place_at
         from industrial_brain.storage.snapshots import FolderSnapshots
         from streaming.runtime import Stores
 
         settings, shard = self.settings, self._shard
         return Stores(
             SqlInbox(open_database(settings.telemetry_database), shard.number, shard.count),
-            DeltaLake(settings.lake / shard.name, shard.name),
+            DeltaLake(place_at(settings.lake, shard.name), shard.name),
             FolderSnapshots(settings.snapshots / shard.name),
         )
 
@@ -363,9 +364,10 @@ class Brain:
         from industrial_brain.storage.database import open_database
         from industrial_brain.storage.equipment import SqlEquipmentStore
         from industrial_brain.storage.lake import DeltaLake
+        from industrial_brain.storage.lake_places import place_at
 
         settings, shard = self.settings, self._shard
-        lake = DeltaLake(settings.lake / shard.name, shard.name)
+        lake = DeltaLake(place_at(settings.lake, shard.name), shard.name)
         return SqlEquipmentStore(open_database(settings.telemetry_database), lake, shard.number)
 
     def risk_registry(self, task: RiskTask) -> Registry:

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
         ray_address: a Ray cluster; without one, Ray is started on this machine for each training.
         shard: which part of the sites this server takes telemetry of, of how many.
         telemetry_url: database of the telemetry inbox; apart from `database_url`, so that neither waits for the other.
-        lake_uri: folder of the telemetry lake, Delta tables.
+        lake_uri: the telemetry lake, Delta tables: a folder, or `s3://BUCKET/PREFIX`, reached as the `AWS_...` variables say.
         free_megabytes: what stays free of the disk below `home`: readings are refused before it is used up.
         telemetry_channels: most channels (metrics of devices) that may ever be followed.
         telemetry_new_channels: most channels that a site may begin in a minute.
@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     telemetry_url: str | None = Field(
         default=None, description="Telemetry inbox; default: sqlite:///HOME/telemetry.db."
     )
-    lake_uri: str | None = Field(default=None, description="Telemetry lake; default: HOME/lake.")
+    lake_uri: str | None = Field(
+        default=None, description="Telemetry lake, a folder or s3://BUCKET/PREFIX; default: HOME/lake."
+    )
     free_megabytes: int = Field(
         default=512, ge=0, description="Disk space that telemetry leaves free; default: 512 MB."
     )
@@ -92,9 +94,9 @@ class Settings(BaseSettings):
         return self.telemetry_url or f"sqlite:///{self.home.resolve() / name}"
 
     @property
-    def lake(self) -> Path:
-        """Folder of the telemetry lake, a table a shard below it."""
-        return Path(self.lake_uri or self.home.resolve() / "lake")
+    def lake(self) -> str:
+        """The telemetry lake, a table a shard below it: a folder, or `s3://BUCKET/PREFIX`."""
+        return self.lake_uri or str(self.home.resolve() / "lake")
 
     @property
     def snapshots(self) -> Path:

@@ -12,7 +12,6 @@ import ctypes
 import datetime as dt
 import itertools
 import json
-import os
 import re
 import sys
 import time
@@ -20,7 +19,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -32,7 +30,8 @@ from deltalake.transaction import AddAction, RemoveAction
 from industrial_brain.domain.errors import UnavailableError
 from industrial_brain.domain.ingest import Rows
 from industrial_brain.domain.telemetry import Batch, Keys
-from industrial_brain.storage.lake_files import SCHEMA, FileReader, sync_folder, write_rows
+from industrial_brain.storage.lake_files import SCHEMA, FileReader, write_rows
+from industrial_brain.storage.lake_places import Place
 
 _DAY = 86_400_000_000
 #: runs of a level that become one of the next
@@ -64,38 +63,39 @@ class _File:
 
 
 class DeltaLake:
-    """`Lake` in a folder.
+    """`Lake` in a folder or a bucket.
 
     Args:
-        folder: of the table.
+        place: of the table.
         app: who writes: the shard's name.
     """
 
-    def __init__(self, folder: Path, app: str) -> None:
-        self._folder, self._app = folder, app
+    def __init__(self, place: Place, app: str) -> None:
+        self._place, self._app = place, app
         self._table: DeltaTable | None = None
         self._files: tuple[_File, ...] = ()
-        self._reader = FileReader()
+        self._reader = FileReader(place)
         self._lock = Lock()
 
     def open(self) -> None:
-        with _translated(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _mend(self._folder / "_delta_log")
-            if DeltaTable.is_deltatable(str(self._folder)):
-                self._table = DeltaTable(self._folder)
+        with _translated(self._place):
+            self._place.prepare()
+            uri, options = self._place.uri, self._place.options
+            if DeltaTable.is_deltatable(uri, options):
+                self._table = DeltaTable(uri, storage_options=options)
             else:
-                self._table = DeltaTable.create(self._folder, _TABLE, partition_by=["day"])
+                self._table = DeltaTable.create(uri, _TABLE, partition_by=["day"], storage_options=options)
             self._refresh()
-            self._sync()
+            self._place.keep_log()
 
     def look(self) -> bool:
         """Open to read alone, beside whoever writes; whether there is a table yet. Looks again at every call."""
-        with _translated(self._folder):
+        with _translated(self._place):
             if self._table is None:
-                if not DeltaTable.is_deltatable(str(self._folder)):
+                uri, options = self._place.uri, self._place.options
+                if not DeltaTable.is_deltatable(uri, options):
                     return False
-                self._table = DeltaTable(self._folder)
+                self._table = DeltaTable(uri, storage_options=options)
             self._refresh()
         return True
 
@@ -103,7 +103,7 @@ class DeltaLake:
         return self._opened.transaction_version(self._app) or 0
 
     def append(self, batches: Sequence[Batch]) -> None:
-        with _translated(self._folder):
+        with _translated(self._place):
             self._refresh()
             done = self.stored_until()
             fresh = [batch for batch in batches if batch.seq > done]
@@ -120,14 +120,14 @@ class DeltaLake:
         _give_memory_back()
 
     def compact(self, today: int) -> int:
-        with _translated(self._folder):
+        with _translated(self._place):
             for runs in self._merges(today // _DAY):
                 self._merge(runs)
                 return 1
         return 0
 
     def expire(self, before: int) -> None:
-        with _translated(self._folder):
+        with _translated(self._place):
             old = [file for file in self._files if file.day < before // _DAY]
             if old:
                 self._commit([], old, None)
@@ -138,10 +138,10 @@ class DeltaLake:
         if not len(wanted) or start >= end:
             return Rows.join([])
         low, high = int(wanted[0]), int(wanted[-1])
-        with _translated(self._folder):
+        with _translated(self._place):
             return Rows.join(
                 [
-                    self._reader.read(self._folder / file.path, wanted, start, end)
+                    self._reader.read(file.path, wanted, start, end)
                     for file in self._files
                     if file.channels[0] <= high and file.channels[1] >= low and file.ts[0] < end and file.ts[1] >= start
                 ]
@@ -156,8 +156,8 @@ class DeltaLake:
             parts = []
             for file in files:
                 if file.seqs[0] <= bound and file.seqs[1] > after:
-                    with _translated(self._folder):
-                        rows = self._reader.between(self._folder / file.path, file.channels[0], file.channels[1] + 1)
+                    with _translated(self._place):
+                        rows = self._reader.between(file.path, file.channels[0], file.channels[1] + 1)
                     parts.append(rows.take((rows.seq > after) & (rows.seq <= bound)))
             after = bound
             rows = Rows.join(parts).by_sequence()
@@ -202,7 +202,7 @@ class DeltaLake:
         level, run = max(file.level for file in files) + 1, max(file.seqs[1] for file in files)
         added = []
         for part, (first, behind) in enumerate(self._ranges(files)):
-            pieces = [self._reader.between(self._folder / file.path, first, behind) for file in files]
+            pieces = [self._reader.between(file.path, first, behind) for file in files]
             rows = Rows.join(pieces).by_moment_stably().without_repeats()
             if len(rows):
                 added.append(self._write(files[0].day, level, run, part, rows))
@@ -213,8 +213,7 @@ class DeltaLake:
     def _ranges(self, files: list[_File]) -> list[tuple[int, int]]:
         """Ranges of channels that have about `FILE_ROWS` rows each."""
         channel, counts = (
-            np.concatenate(parts)
-            for parts in zip(*(self._reader.channels(self._folder / file.path) for file in files), strict=True)
+            np.concatenate(parts) for parts in zip(*(self._reader.channels(file.path) for file in files), strict=True)
         )
         order = np.argsort(channel, kind="stable")
         portions = np.cumsum(counts[order]) // FILE_ROWS
@@ -224,17 +223,14 @@ class DeltaLake:
 
     def _write(self, day: int, level: int, run: int, part: int, rows: Rows) -> _File:
         name = f"day={_date(day)}/L{level}-{run}-{part}.parquet"
-        size = write_rows(self._folder / name, rows)
+        size = write_rows(self._place, name, rows)
         low, high = (int(rows.channel[0]), int(rows.channel[-1]))
         ts, seqs = (int(rows.ts.min()), int(rows.ts.max())), (int(rows.seq.min()), int(rows.seq.max()))
         return _File(name, day, level, run, size, len(rows), (low, high), ts, seqs)
 
     def _commit(self, added: Sequence[_File], removed: Sequence[_File], last: int | None) -> None:
-        """One transaction of the table. Files are on the disk before, the log after."""
-        for folder in {(self._folder / file.path).parent for file in added}:
-            sync_folder(folder)
-        if added:
-            sync_folder(self._folder)
+        """One transaction of the table. Files are durable before, the log after."""
+        self._place.keep_names(file.path for file in added)
         now = int(time.time() * 1000)
         actions: list[AddAction | RemoveAction] = [_add(file, now, last is not None) for file in added]
         actions += [RemoveAction(file.path, False, now, file.size, {"day": _date(file.day)}) for file in removed]
@@ -243,8 +239,8 @@ class DeltaLake:
             actions, "append", _TABLE, ["day"], commit_properties=CommitProperties(app_transactions=apps)
         )
         self._refresh()
-        self._sync()
-        self._reader.forget({self._folder / file.path for file in removed})
+        self._place.keep_log()
+        self._reader.forget({file.path for file in removed})
 
     def _refresh(self) -> None:
         """Look what is in the table."""
@@ -253,17 +249,6 @@ class DeltaLake:
             table.update_incremental()
             found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
             self._files = tuple(_file(action) for action in found)
-
-    def _sync(self) -> None:
-        """Make the newest commits survive a power cut."""
-        log = self._folder / "_delta_log"
-        for file in sorted(log.glob("*.json"))[-2:]:
-            descriptor = os.open(file, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-        sync_folder(log)
 
 
 def _add(file: _File, now: int, change: bool) -> AddAction:
@@ -294,25 +279,12 @@ def _file(action: dict[str, object]) -> _File:
     return _File(path, day, int(name["level"]), int(name["run"]), *counts, pair("channel"), pair("ts"), pair("seq"))
 
 
-def _mend(log: Path) -> None:
-    """Put aside a last commit that a power cut left half written: what it told is still in the inbox."""
-    for file in sorted(log.glob("*.json"))[-1:]:
-        try:
-            whole = all(json.loads(line) for line in file.read_text().splitlines()) and file.stat().st_size > 0
-        except ValueError:
-            whole = False
-        if not whole:
-            file.rename(file.with_suffix(".broken"))
-
-
 @contextmanager
-def _translated(folder: Path) -> Iterator[None]:
+def _translated(place: Place) -> Iterator[None]:
     try:
         yield
     except (DeltaError, OSError) as error:
-        raise UnavailableError(
-            f"The lake in {folder} can't be used: {error}.", "Check its disk, and BRAIN_LAKE_URI."
-        ) from error
+        place.fail(error)
 
 
 def _give_memory_back() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections import OrderedDict
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -17,6 +15,7 @@ import pyarrow.parquet as pq
 
 from industrial_brain.domain.ingest import ROW_COLUMNS, Rows
 from industrial_brain.domain.telemetry import Keys
+from industrial_brain.storage.lake_places import Place
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 #: without the day, which is the name of the folder
@@ -41,40 +40,26 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def write_rows(path: Path, rows: Rows) -> int:
-    """Write sorted rows to a new file, on the disk when this returns. Its size in bytes.
+def write_rows(place: Place, name: str, rows: Rows) -> int:
+    """Write sorted rows to a new file, durable when this returns. Its size in bytes.
 
     Raises:
-        OSError: the disk is full or the folder can't be written; nothing of the file stays.
+        OSError: it can't be written; nothing of the file stays.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = [_column(name, getattr(rows, name)) for name in ROW_COLUMNS]
-    try:
-        with path.open("wb") as file:
-            pq.write_table(
-                pa.Table.from_arrays(arrays, schema=SCHEMA),
-                file,
-                row_group_size=_GROUP_ROWS,
-                use_dictionary=False,
-                column_encoding=_DELTAS,
-                compression="zstd",
-                compression_level=1,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path.stat().st_size
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    arrays = [_column(column, getattr(rows, column)) for column in ROW_COLUMNS]
+    table = pa.Table.from_arrays(arrays, schema=SCHEMA)
+    return place.write(
+        name,
+        lambda file: pq.write_table(
+            table,
+            file,
+            row_group_size=_GROUP_ROWS,
+            use_dictionary=False,
+            column_encoding=_DELTAS,
+            compression="zstd",
+            compression_level=1,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +77,24 @@ class FileReader:
     """Reads of row groups; footers are kept.
 
     Args:
+        place: of the files.
         kept: most footers in memory.
     """
 
-    def __init__(self, kept: int = 2_000) -> None:
-        self._kept = kept
-        self._footers: OrderedDict[Path, _Footer] = OrderedDict()
+    def __init__(self, place: Place, kept: int = 2_000) -> None:
+        self._place, self._kept = place, kept
+        self._footers: OrderedDict[str, _Footer] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, path: Path, channel: Keys, start: int, end: int) -> Rows:
+    def read(self, name: str, channel: Keys, start: int, end: int) -> Rows:
         """Rows of these channels (sorted) at `start <= ts < end`."""
-        footer = self._footer(path)
+        footer = self._footer(name)
         first = np.searchsorted(channel, footer.channel_low, side="left")
         behind = np.searchsorted(channel, footer.channel_high, side="right")
         groups = np.flatnonzero((first < behind) & (footer.ts_low < end) & (footer.ts_high >= start))
         parts = []
         for portion in np.array_split(groups, -(-len(groups) // _GROUPS_AT_ONCE) or 1):
-            rows = self._groups(path, footer, portion)
+            rows = self._groups(name, footer, portion)
             if len(channel) == 1:
                 low, high = np.searchsorted(rows.channel, [channel[0], channel[0] + 1])
                 rows = rows.take(slice(int(low), int(high)))
@@ -116,42 +102,43 @@ class FileReader:
             parts.append(rows.take(np.isin(rows.channel, channel)) if len(channel) > 1 else rows)
         return Rows.join(parts)
 
-    def between(self, path: Path, first: int, behind: int) -> Rows:
+    def between(self, name: str, first: int, behind: int) -> Rows:
         """Rows of channels from `first` to below `behind`."""
-        footer = self._footer(path)
+        footer = self._footer(name)
         rows = self._groups(
-            path, footer, np.flatnonzero((footer.channel_high >= first) & (footer.channel_low < behind))
+            name, footer, np.flatnonzero((footer.channel_high >= first) & (footer.channel_low < behind))
         )
         low, high = np.searchsorted(rows.channel, [first, behind])
         return rows.take(slice(int(low), int(high)))
 
-    def channels(self, path: Path, points: int = 8) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    def channels(self, name: str, points: int = 8) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Where a file's rows are, about: channels, so many a row group, and how many rows each stands for."""
-        footer = self._footer(path)
+        footer = self._footer(name)
         counts = [footer.metadata.row_group(i).num_rows for i in range(footer.metadata.num_row_groups)]
         found = np.linspace(footer.channel_low, footer.channel_high, points, axis=1).astype(np.int64)
         return found.ravel(), np.repeat(np.array(counts) / points, points)
 
-    def forget(self, paths: set[Path]) -> None:
+    def forget(self, names: set[str]) -> None:
         """These files are no longer asked for."""
         with self._lock:
-            for path in paths:
-                self._footers.pop(path, None)
+            for name in names:
+                self._footers.pop(name, None)
 
-    def _groups(self, path: Path, footer: _Footer, groups: npt.NDArray[np.intp]) -> Rows:
+    def _groups(self, name: str, footer: _Footer, groups: npt.NDArray[np.intp]) -> Rows:
         if not len(groups):
             return Rows.join([])
-        with pq.ParquetFile(path, metadata=footer.metadata, memory_map=True) as file:
+        with self._place.parquet(name, footer.metadata) as file:
             table = file.read_row_groups(groups.tolist(), use_threads=False)
         return rows_of(table)
 
-    def _footer(self, path: Path) -> _Footer:
+    def _footer(self, name: str) -> _Footer:
         with self._lock:
-            found = self._footers.get(path)
+            found = self._footers.get(name)
             if found is not None:
-                self._footers.move_to_end(path)
+                self._footers.move_to_end(name)
                 return found
-        metadata = pq.read_metadata(path)
+        with self._place.parquet(name) as file:
+            metadata = file.metadata
         groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
         channel = [group.column(0).statistics for group in groups]
         ts = [group.column(1).statistics for group in groups]
@@ -163,7 +150,7 @@ class FileReader:
             np.array([(one.max - _EPOCH) // _MICROSECOND for one in ts], np.int64),
         )
         with self._lock:
-            self._footers[path] = found
+            self._footers[name] = found
             if len(self._footers) > self._kept:
                 self._footers.popitem(last=False)
         return found

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from industrial_brain.domain.errors import UnavailableError
-from industrial_brain.storage.lake_files import sync_folder
+from industrial_brain.storage.lake_places import sync_folder
 
 #: the newest ones that stay whatever their day
 _NEWEST_KEPT = 2

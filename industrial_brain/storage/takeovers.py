@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from industrial_brain.domain.errors import UnavailableError
-from industrial_brain.storage.lake_files import sync_folder
+from industrial_brain.storage.lake_places import sync_folder
 
 
 class FileTakeovers:

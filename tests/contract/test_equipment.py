@@ -13,6 +13,7 @@ from industrial_brain.storage.database import open_database
 from industrial_brain.storage.equipment import SqlEquipmentStore
 from industrial_brain.storage.inbox import SqlInbox
 from industrial_brain.storage.lake import DeltaLake
+from industrial_brain.storage.lake_places import Folder
 
 MINUTE = 60_000_000
 START = 1_700_000_000_000_000
@@ -41,7 +42,7 @@ def said(seq: int) -> Declared:
 
 def test_machines_are_declared_devices_without_their_counters(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'inbox.db'}")
-    store = SqlEquipmentStore(engine, DeltaLake(tmp_path / "lake", "shard-0"))
+    store = SqlEquipmentStore(engine, DeltaLake(Folder(tmp_path / "lake"), "shard-0"))
     assert store.machines() == []  # no server has ever run
     inbox = SqlInbox(engine)
     inbox.open()
@@ -56,8 +57,8 @@ def test_machines_are_declared_devices_without_their_counters(tmp_path: Path) ->
 
 def test_history_joins_the_lake_with_what_still_waits_and_counts_nothing_twice(tmp_path: Path) -> None:
     engine = open_database(f"sqlite:///{tmp_path / 'inbox.db'}")
-    store = SqlEquipmentStore(engine, DeltaLake(tmp_path / "lake", "shard-0"))
-    inbox, lake = SqlInbox(engine), DeltaLake(tmp_path / "lake", "shard-0")
+    store = SqlEquipmentStore(engine, DeltaLake(Folder(tmp_path / "lake"), "shard-0"))
+    inbox, lake = SqlInbox(engine), DeltaLake(Folder(tmp_path / "lake"), "shard-0")
     inbox.open()
     first = [batch(1, 0, 1.0), batch(2, 1, 2.0), batch(3, 2, 9.0, quality=Quality.BAD)]
     inbox.commit(Group(tuple(first), names()))
@@ -78,6 +79,8 @@ def test_reading_takes_no_lock(tmp_path: Path) -> None:
     inbox.open()
     inbox.commit(Group((batch(1, 0, 1.0),), names()))
     other = sa.create_engine(engine.url)
-    assert len(SqlEquipmentStore(other, DeltaLake(tmp_path / "lake", "s")).history([1], 0, START + MINUTE).ts) == 1
+    assert (
+        len(SqlEquipmentStore(other, DeltaLake(Folder(tmp_path / "lake"), "s")).history([1], 0, START + MINUTE).ts) == 1
+    )
     other.dispose()
     inbox.close()

@@ -22,6 +22,7 @@ from industrial_brain.settings import Settings
 from industrial_brain.storage.database import open_database
 from industrial_brain.storage.inbox import SqlInbox
 from industrial_brain.storage.lake import DeltaLake
+from industrial_brain.storage.lake_places import place_at
 from industrial_brain.storage.snapshots import FolderSnapshots
 from streaming.channels import ChannelIndex
 from streaming.declarations import Declarations
@@ -96,7 +97,7 @@ def assert_state_is_that_of_a_replay(home: Installation) -> None:
     brain = Brain(Settings(home=home.home), lambda: dt.datetime.now(dt.UTC))
     inbox = SqlInbox(open_database(brain.settings.telemetry_database))
     inbox.open()
-    lake = DeltaLake(brain.settings.lake / "shard-0", "shard-0")
+    lake = DeltaLake(place_at(brain.settings.lake, "shard-0"), "shard-0")
     lake.open()
     entries: dict[int, Entry] = {entry.seq: entry for entry in inbox.entries(0)}
     for rows in lake.replay(0, lake.stored_until()):
