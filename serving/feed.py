@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -52,15 +53,23 @@ class AnomalyFeed:
 
     Args:
         poll_seconds: how soon a change is noticed.
-        heartbeat_seconds: after so long without a change a listener is sent a comment, so that it, and what lies between,
-            knows that the line is alive.
+        heartbeat_seconds: how often it is asked whether a listener may go on; after so long without a change it is also
+            sent a comment, so that it, and what lies between, knows that the line is alive.
         most: listeners at once.
+        monotonic: seconds of a clock that never goes back.
     """
 
     def __init__(
-        self, store: EpisodeStore, *, poll_seconds: float = 0.5, heartbeat_seconds: float = 15.0, most: int = 256
+        self,
+        store: EpisodeStore,
+        *,
+        poll_seconds: float = 0.5,
+        heartbeat_seconds: float = 15.0,
+        most: int = 256,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._poll, self._beat, self._most = store, poll_seconds, heartbeat_seconds, most
+        self._monotonic = monotonic
         self._listeners: set[_Listener] = set()
         self._revision = 0
         self._reader: asyncio.Task[None] | None = None
@@ -83,7 +92,7 @@ class AnomalyFeed:
         Args:
             after: revision of the last event that the listener saw, before it lost its stream.
             seconds: how long a stream may last.
-            welcome: raises what ends the stream; asked at each heartbeat.
+            welcome: raises what ends the stream; asked every `heartbeat_seconds`, however much there is to tell.
 
         Raises:
             TooManyError: as many listen already as may.
@@ -99,7 +108,7 @@ class AnomalyFeed:
         elif self._reader is None or self._reader.done():
             self._revision = newest
             self._reader = asyncio.create_task(self._read())
-        return self._tell(listener, seen, asyncio.get_running_loop().time() + seconds, welcome)
+        return self._tell(listener, seen, self._monotonic() + seconds, welcome)
 
     def close(self) -> None:
         """Say goodbye to all: the server stops. Only from the loop's own thread."""
@@ -110,7 +119,7 @@ class AnomalyFeed:
             self._reader.cancel()
 
     async def _tell(self, listener: _Listener, seen: int, until: float, welcome: Welcome) -> AsyncIterator[str]:
-        clock = asyncio.get_running_loop().time
+        asked = self._monotonic()
         try:
             yield f"retry: {_RETRY}\nid: {seen}\nevent: ready\ndata: {json.dumps({'revision': seen})}\n\n"
             while listener.end is None:  # what was missed, until the queue goes on from there
@@ -124,15 +133,16 @@ class AnomalyFeed:
                     yield _event(episode)
                 if len(missed) < _PAGE:
                     break
-            while (left := until - clock()) > 0:
-                try:
-                    async with asyncio.timeout(min(self._beat, left)):
-                        episode_or_end = await listener.waiting.get()
-                except TimeoutError:
-                    refusal = await _refusal(welcome)
+            while (left := until - (now := self._monotonic())) > 0:
+                if now - asked >= self._beat:
+                    refusal, asked = await _refusal(welcome), now
                     if refusal is not None:
                         yield _goodbye(refusal)
                         return
+                try:
+                    async with asyncio.timeout(min(asked + self._beat - now, left)):
+                        episode_or_end = await listener.waiting.get()
+                except TimeoutError:
                     yield ": alive\n\n"
                     continue
                 if episode_or_end is None:

@@ -110,7 +110,10 @@ def problem(
 ) -> JSONResponse:
     """The problem document for the request in `scope`. `detail` and `next_step` are one sentence each."""
     if speaks_influx(scope["path"]):
-        return influx_problem(status, f"{detail} {next_step}".strip(), headers)
+        named = "; ".join(
+            f"{fault.pointer.removeprefix('/')}: {fault.detail}" for fault in faults
+        )  # it has no list for them
+        return influx_problem(status, f"{detail} {named or next_step}".strip(), headers)
     content = {
         "type": TYPE_PREFIX + slug,
         "title": slug.replace("-", " ").capitalize(),

@@ -17,6 +17,7 @@ from industrial_brain.domain.telemetry import (
     BackPressureError,
     Batch,
     Bytes,
+    Declaration,
     Flags,
     ItemError,
     Keys,
@@ -58,7 +59,10 @@ _WORDS = {
         "too-many-channels",
         "No more channels can begin now: send the reading again in a minute, or ask the operator for a higher limit.",
     ),
-    Fate.UNIT_CHANGED: ("unit-changed", "The channel has another unit: convert the value, or use another metric."),
+    Fate.UNIT_CHANGED: (
+        "unit-changed",
+        "The channel's unit is '{known}', and this is '{named}': convert the value, or declare the right unit.",
+    ),
 }
 
 
@@ -193,6 +197,10 @@ class Assessor:
         for keys, ts, value, quality in reversed(undo):
             take_back(keys, ts, value, quality, self.newest.ts, self.newest.value, self.newest.quality)
 
+    def declare(self, declarations: Iterable[Declaration]) -> None:
+        """Units that are declared are those of their channels from now on. To be called between groups."""
+        self._units_found.append(self._index.declare_units(declarations))
+
     def unstated(self) -> Names | None:
         """Channels and units that no names block states yet."""
         keys = np.concatenate([np.arange(self._stated, len(self._index), dtype=np.int32), *self._units_found])
@@ -228,6 +236,7 @@ class Assessor:
             of.site, of.device, of.metric, of.unit, fate == Fate.ACCEPTED, limits.new_per_minute - used
         )
         if len(self._index) > before:
+            self._index.expected_units(of.site, before)
             self._begun[of.site] = (begun, used + len(self._index) - before)
         fate[(fate == Fate.ACCEPTED) & (key < 0)] = Fate.TOO_MANY_CHANNELS
         self._judge_units(key, unit, fate)
@@ -296,6 +305,8 @@ class Assessor:
         errors = list(one.of.errors)
         for row in refused[:MOST_ERRORS].tolist():
             code, detail = _WORDS[Fate(int(one.fate[row]))]
+            if one.fate[row] == Fate.UNIT_CHANGED:
+                detail = detail.format(known=self._index.name(int(one.key[row])).unit, named=one.of.unit[row])
             errors.append(ItemError(int(one.of.index[row]), code, detail))
         errors.sort(key=lambda error: error.index)
         return Receipt(

@@ -6,6 +6,7 @@ once: pages that were never written cost nothing, and nothing is ever copied in 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from industrial_brain.domain.devices import DeviceId
 from industrial_brain.domain.errors import StateError, UnknownIdError
 from industrial_brain.domain.ingest import Names
-from industrial_brain.domain.telemetry import ChannelName, Coded, Flags, Keys, Texts
+from industrial_brain.domain.telemetry import ChannelName, Coded, Declaration, Flags, Keys, Texts
 from streaming.names_table import find_device, gather, refill_channels, refill_devices, resolve
 
 _FIRST_SLOTS = 1 << 10
@@ -58,6 +59,7 @@ class ChannelIndex:
         self._sites, self._metrics, self._units = _Words(), _Words(), _Words("")
         self._device_count = self._count = 0
         self._devices_of_site: list[int] = []
+        self._expected: dict[str, dict[tuple[str, str], int]] = defaultdict(dict)
         self._device_slots = np.full(_FIRST_SLOTS, -1, np.int32)
         self._channel_slots = np.full(_FIRST_SLOTS, -1, np.int32)
         self._names = np.zeros(_FIRST_BYTES, np.uint8)
@@ -138,6 +140,39 @@ class ChannelIndex:
 
     def set_units(self, keys: Keys, units: Keys) -> None:
         self._unit[keys] = units
+
+    def declare_units(self, declarations: Iterable[Declaration]) -> Keys:
+        """Give channels the units that are declared, from now on; those that begin later get them from `expected_units`.
+
+        Returns the keys of channels whose unit changed.
+        """
+        changed = []
+        for one in declarations:
+            if one.metric is None:
+                continue
+            key = self.key(one.site, one.device, one.metric)
+            if key < 0:
+                self._expected[one.site].pop((one.device, one.metric), None)
+            if not one.unit:
+                continue
+            unit = self._units.add(one.unit)
+            if key < 0:
+                self._expected[one.site][one.device, one.metric] = unit
+            elif self._unit[key] != unit:
+                self._unit[key] = unit
+                changed.append(key)
+        return np.array(changed, np.int32)
+
+    def expected_units(self, site: str, begun: int) -> None:
+        """Give a site's channels, from key `begun` on, the units that were declared of them before they began."""
+        expected = self._expected.get(site)
+        if not expected:
+            return
+        for key in range(begun, self._count):
+            name = self.name(key)
+            unit = expected.pop((name.device, name.metric), NO_UNIT)
+            if unit != NO_UNIT:
+                self._unit[key] = unit
 
     def names_of(self, keys: Keys) -> Names:
         """Who these are, as columns."""

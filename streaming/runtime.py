@@ -11,7 +11,7 @@ import numpy.typing as npt
 import structlog
 
 from industrial_brain.domain.errors import BrainError, UnavailableError
-from industrial_brain.domain.ingest import Inbox, Lake, Rows, Snapshots
+from industrial_brain.domain.ingest import Declared, Inbox, Lake, Rows, Snapshots
 from industrial_brain.domain.telemetry import (
     MICROS_PER_SECOND,
     Batch,
@@ -84,6 +84,7 @@ class _Running:
     declarations: Declarations
     newest: Newest
     backlog: Backlog
+    assessor: Assessor
     writer: Writer
     scoring: ScoringThread
     draining: DrainingThread
@@ -172,7 +173,7 @@ class Telemetry:
         """Put what operators said of devices and channels, known or to come, into the ingest sequence.
 
         It is durable when this returns, and in `declarations`, unless the live state lags far behind. A later declaration
-        of the same device, or of the same metric of it, replaces the earlier one.
+        of the same device, or of the same metric of it, replaces the earlier one. A unit is the channel's from now on.
 
         Raises:
             InputError: a site is of another shard.
@@ -181,8 +182,13 @@ class Telemetry:
         now = self._running
         for one in declarations:
             self._shard.require(one.site)
+
+        def declare() -> None:
+            now.assessor.declare(declarations)
+            now.writer.declare(declarations)
+
         if declarations:
-            now.writer.between_groups(lambda: now.writer.declare(declarations)).result(_PATIENCE)
+            now.writer.between_groups(declare).result(_PATIENCE)
             now.backlog.wait_until("scorer", now.writer.seq, _LAG)
 
     def takes(self, site: str) -> bool:
@@ -241,6 +247,7 @@ class Telemetry:
                 newest.advance(entry)
             backlog.add([entry])
         assessor = Assessor(index, newest, self._limits, self._earlier)
+        assessor.declare(_last_words(inbox.declared(inbox.last_seq())))
         writer = Writer(inbox, assessor, backlog, self._clock, self._flow, self._free)
         done = {"lake": backlog.position("lake"), "snapshot": at}
         writer.forget = min(done.values())
@@ -259,7 +266,7 @@ class Telemetry:
         draining = DrainingThread(
             backlog, lake, clock, sizes.drain_seconds, sizes.drain_rows, self._limits.retention, forget("lake")
         )
-        return _Running(index, declarations, newest, backlog, writer, scoring, draining)
+        return _Running(index, declarations, newest, backlog, assessor, writer, scoring, draining)
 
     def _restore(self, newest: Newest, channels: int) -> int:
         """Load the newest snapshot; its seq. Without one, the newest readings are those of the lake."""
@@ -297,6 +304,11 @@ class Telemetry:
         if self._now is None:
             raise UnavailableError("The service is starting or stopping.", "Send the request again in a moment.")
         return self._now
+
+
+def _last_words(said: Iterable[Declared]) -> Iterable[Declaration]:
+    """What counts of all that was ever declared of metrics."""
+    return {(one.site, one.device, one.metric): one for entry in said for one in entry.declarations}.values()
 
 
 class _Nobody:

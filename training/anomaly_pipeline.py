@@ -129,7 +129,7 @@ def gather(store: EquipmentStore, labels: Labels, equipment: str | None, vintage
         what = f"of class '{equipment}'" if equipment else "of a class of equipment"
         raise NothingToTrainError(
             f"No device {what} has sent anything.",
-            "Declare devices with their `equipment`: see docs/reference/anomalies.md.",
+            "Declare devices with their `equipment`: see docs/reference/telemetry.md, Declared devices.",
         )
     by_class: dict[str, list[Machine]] = {}
     for machine in machines:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 import structlog
 
@@ -28,6 +29,9 @@ _PAUSE = 0.02
 
 #: seconds between two attempts with a key that the server does not know
 _KEY_PAUSE = 10.0
+
+#: the server's word for a reading whose channel can't begin now, and seconds until it is posted again
+_NO_CHANNEL, _CHANNEL_PAUSE = "too-many-channels", 60.0
 
 _QUALITY_NAMES = [quality.name.lower() for quality in Quality]
 
@@ -174,42 +178,62 @@ class Bridge:
         return True
 
     def _post(self, site: str, rows: Rows, messages: list[Message]) -> bool:
-        body = arrow_body(_table(rows))
+        """Post until every row is taken or kept aside. False if told to stop before.
+
+        An answer names only so many rejected rows: those behind the last one that it names are posted again; what was taken
+        of them answers duplicate. So are, later, those whose channel could not begin just then.
+        """
+        table, posting, again = _table(rows), np.arange(len(rows)), False
+        aside: dict[int, Refusals] = {}
+        while len(posting):
+            try:
+                receipt = self._receipt(site, arrow_body(table.take(posting)))
+            except (PermissionDeniedError, InputError) as error:
+                for row in posting.tolist():
+                    aside.setdefault(rows.message[row], Refusals()).add(f"refused-{error.slug}", str(error))
+                break
+            if receipt is None:
+                return False
+            named = {int(posting[item.index]): item for item in receipt.errors}
+            later = [row for row, item in named.items() if item.code == _NO_CHANNEL]
+            for row, item in named.items():
+                if item.code != _NO_CHANNEL:
+                    where = f"{rows.device[row]} {rows.metric[row]}: {item.detail}"
+                    aside.setdefault(rows.message[row], Refusals()).add(item.code, where)
+            self._count(receipt, len(named) - len(later), again)
+            unnamed = posting[posting > max(named)] if receipt.rejected > len(named) > 0 else posting[:0]
+            posting, again = np.concatenate([np.array(later, posting.dtype), unnamed]), True
+            if later:
+                self.counters.retries += 1
+                _log.warning("channels can't begin", detail=named[later[0]].detail, again_in=_CHANNEL_PAUSE)
+                if self._wait(_CHANNEL_PAUSE):
+                    return False
+        for number, refusals in sorted(aside.items()):
+            for reason, (count, detail) in refusals.found.items():
+                self._refuse(messages[number], reason, detail, count)
+        return True
+
+    def _receipt(self, site: str, body: bytes) -> Receipt | None:
+        """What the server answers, in the end; None if told to stop before."""
         while True:
             try:
-                receipt = patiently(lambda: self._server.post(site, body), self._wait, self._retrying)
-                break
+                return patiently(lambda: self._server.post(site, body), self._wait, self._retrying)
             except AuthenticationError as error:  # a revoked key is no reason to throw readings away
                 self._retrying(error, _KEY_PAUSE)
                 if self._wait(_KEY_PAUSE):
-                    return False
-            except (PermissionDeniedError, InputError) as error:
-                self._refuse_all(rows, messages, f"refused-{error.slug}", str(error))
-                return True
-        if receipt is None:
-            return False
-        self._count(receipt, rows, messages)
-        return True
+                    return None
 
     def _retrying(self, error: BrainError, seconds: float) -> None:
         self.counters.retries += 1
         _log.warning("server not ready", detail=str(error), again_in=round(seconds, 2))
 
-    def _refuse_all(self, rows: Rows, messages: list[Message], reason: str, detail: str) -> None:
-        """A whole site's rows that the server will never take: kept aside, so that the other sites' messages go on."""
-        for number, count in sorted(Counter(rows.message).items()):
-            self._refuse(messages[number], reason, detail, count)
-
-    def _count(self, receipt: Receipt, rows: Rows, messages: list[Message]) -> None:
+    def _count(self, receipt: Receipt, rejected: int, again: bool) -> None:
         counters = self.counters
         counters.requests += 1
         counters.accepted += receipt.accepted
-        counters.duplicate += receipt.duplicate
+        counters.duplicate += 0 if again else receipt.duplicate
         counters.late += receipt.late
-        counters.rejected += receipt.rejected
-        for error in receipt.errors:
-            where = f"{rows.device[error.index]} {rows.metric[error.index]}: {error.detail}"
-            self._refuse(messages[rows.message[error.index]], error.code, where)
+        counters.rejected += rejected
 
 
 def _table(rows: Rows) -> pa.Table:

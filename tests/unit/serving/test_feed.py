@@ -167,6 +167,29 @@ def test_a_quiet_line_is_kept_alive_until_the_key_is_revoked() -> None:
     asyncio.run(run())
 
 
+def test_a_busy_stream_ends_soon_after_its_key_is_revoked() -> None:
+    async def run() -> None:
+        now, asked = 0.0, list[float]()
+
+        async def welcome() -> None:
+            asked.append(now)
+            if now > 20:
+                raise AuthenticationError("The key was revoked.")
+
+        store = FakeEpisodeStore()
+        feed = a_feed(store, heartbeat_seconds=15.0, monotonic=lambda: now)
+        events = await feed.listen(None, None, seconds=FOREVER, welcome=welcome)
+        told = [read(await anext(events))[1]]
+        while told[-1] != "end" and now < 100:
+            keep(store, f"{now}")
+            told.append(read(await anext(events))[1])
+            now += 4.0
+        assert told == ["ready", *["opened"] * 8, "end"]
+        assert asked == [16.0, 32.0]
+
+    asyncio.run(run())
+
+
 def test_a_store_that_fails_ends_the_stream_with_the_reason() -> None:
     class Failing(FakeEpisodeStore):
         def changed_since(self, *_: object, **__: object) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from industrial_brain.domain.telemetry import BackPressureError, Declaration, ItemError
+from streaming.channels import ChannelIndex
 from tests.unit.streaming.conftest import NOW, SECOND, Stream, submission
 
 T1, T2, T3 = NOW - 30 * SECOND, NOW - 20 * SECOND, NOW - 10 * SECOND
@@ -129,6 +130,43 @@ def test_a_channel_keeps_its_unit(stream: Stream) -> None:
     assert codes(stream.send(("a", "t", T3, 1.0), units=["K"]).errors) == [(0, "unit-changed")]
     assert stream.send(("a", "t", T3, 1.0), units=[""]).accepted == 1
     assert stream.telemetry.channels.name(0).unit == "Cel"
+
+
+def test_a_unit_that_is_declared_counts_before_the_first_reading(stream: Stream) -> None:
+    stream.telemetry.declare([Declaration("works", "a", "p", unit="bar"), Declaration("works", "b", "p", unit="bar")])
+    receipt = stream.send(
+        ("a", "p", T1, 1.0), ("a", "p", T2, 1.0), ("a", "q", T2, 1.0), units=["[psi]", "bar", "[psi]"]
+    )
+    assert codes(receipt.errors) == [(0, "unit-changed")]
+    assert "'bar'" in receipt.errors[0].detail
+    assert "'[psi]'" in receipt.errors[0].detail
+    stream.crash()
+    assert codes(stream.send(("a", "p", T3, 1.0), units=["[psi]"]).errors) == [(0, "unit-changed")]
+    assert codes(stream.send(("b", "p", T3, 1.0), units=["[psi]"]).errors) == [(0, "unit-changed")]
+    assert stream.send(("b", "p", T3, 1.0)).accepted == 1
+    assert [stream.telemetry.channels.name(key).unit for key in range(3)] == ["bar", "[psi]", "bar"]
+
+
+def test_a_declaration_corrects_the_unit_of_the_first_reading_for_good(stream: Stream) -> None:
+    stream.send(("a", "p", T1, 1.0), units=["brr"])
+    assert codes(stream.send(("a", "p", T2, 1.0), units=["bar"]).errors) == [(0, "unit-changed")]
+    stream.telemetry.declare([Declaration("works", "a", None), Declaration("works", "a", "p", unit="bar")])
+    assert stream.send(("a", "p", T2, 1.0), units=["bar"]).accepted == 1
+    stream.telemetry.declare([Declaration("works", "a", "p", low=0.0)])  # says nothing of the unit
+    restored = ChannelIndex.restored(stream.inbox.names(), 10, seed=1)
+    assert restored.name(0).unit == "bar"
+    stream.crash()
+    assert codes(stream.send(("a", "p", T3, 1.0), units=["brr"]).errors) == [(0, "unit-changed")]
+    assert stream.send(("a", "p", T3, 1.0), units=["bar"]).accepted == 1
+
+
+def test_a_unit_that_is_declared_no_more_is_not_expected_of_a_channel_that_begins(stream: Stream) -> None:
+    stream.telemetry.declare([Declaration("works", "a", "p", unit="bar")])
+    stream.telemetry.declare([Declaration("works", "a", "p")])
+    stream.restart()
+    assert stream.send(("a", "p", T1, 1.0), units=["[psi]"]).accepted == 1
+    stream.restart()
+    assert stream.telemetry.channels.name(0).unit == "[psi]"
 
 
 def test_new_channels_beyond_a_sites_quota_are_refused_and_known_ones_are_taken(stream: Stream) -> None:

@@ -137,8 +137,10 @@ def test_machines_that_cant_be_trained_are_named_and_stop_nobody(tmp_path: Path)
 
 
 def test_nothing_is_trained_where_nothing_is_declared_or_nothing_has_rows(tmp_path: Path) -> None:
-    with pytest.raises(NothingToTrainError, match="No device of class 'fan'"):
+    with pytest.raises(NothingToTrainError, match="No device of class 'fan'") as nothing:
         trained(pumps(), registry(tmp_path), equipment="fan")
+    page, section = nothing.value.next_step.split("see ")[1].rstrip(".").split(", ")
+    assert f"## {section}\n" in Path(page).read_text(encoding="utf-8")
     with pytest.raises(NothingToTrainError, match="50 normal rows"):
         trained(pumps(1, rows=50), registry(tmp_path))
 

@@ -204,6 +204,71 @@ def test_readings_that_the_server_rejects_are_kept_aside_with_its_reason(scene: 
     assert scene.counters.rejected == 1
 
 
+@dataclass
+class JudgingServer(FakeServer):
+    """A server that names at most 1,000 rejected readings, and remembers what it took.
+
+    Values below 0 are rejected; above 99 they need a channel that begins only after some requests.
+    """
+
+    begins_after: int = 0
+    known: set[tuple[object, ...]] = field(default_factory=set)
+
+    def post(self, site: str, body: bytes) -> Receipt:
+        super().post(site, body)
+        rows, before, errors = self.taken[-1][1], len(self.known), list[ItemError]()
+        for index, row in enumerate(rows):
+            value = row["value"]
+            assert isinstance(value, float)
+            if value < 0:
+                errors.append(ItemError(index, "too-old", "It is too old."))
+            elif value > 99 and len(self.taken) <= self.begins_after:
+                errors.append(ItemError(index, "too-many-channels", "Later."))
+            else:
+                self.known.add((row["metric"], row["ts"]))
+        accepted = len(self.known) - before
+        duplicate = len(rows) - accepted - len(errors)
+        return Receipt(accepted, duplicate, rejected=len(errors), errors=tuple(errors[:1_000]))
+
+
+def test_more_rejected_readings_than_an_answer_names_are_all_kept_aside(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, server=JudgingServer(), limits=Limits(seconds=1e9))
+    scene.inbox.waiting.extend(message(mid, {"ts": mid, "flow": -1 if mid % 4 else 1}) for mid in range(1, 4_001))
+    scene.run()
+    assert [letter["payload"] for letter in scene.dead] == [
+        json.dumps({"ts": mid, "flow": -1}) for mid in range(1, 4_001) if mid % 4
+    ]
+    counters = scene.counters
+    assert (counters.accepted, counters.duplicate, counters.rejected) == (1_000, 0, 3_000)
+    assert scene.inbox.acknowledged == list(range(1, 4_001))
+
+
+def test_rejected_readings_of_one_message_are_one_letter_that_counts_them(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, server=JudgingServer())
+    scene.inbox.waiting.append(message(1, [{"ts": ts, "flow": -1} for ts in range(1, 2_501)]))
+    scene.run()
+    assert [(letter["reason"], letter["count"]) for letter in scene.dead] == [("too-old", 2_500)]
+
+
+def test_a_reading_whose_channel_can_not_begin_now_is_posted_again_until_it_can(tmp_path: Path) -> None:
+    server = JudgingServer(begins_after=2)
+    scene = Scene(tmp_path, server=server)
+    scene.inbox.waiting.extend(message(mid, {"ts": mid, "flow": 100 * (mid % 2)}) for mid in range(1, 5))
+    scene.run()
+    assert [len(rows) for _, rows in server.taken] == [4, 2, 2]
+    assert len(server.known) == 4
+    assert scene.dead == []
+    assert (scene.counters.accepted, scene.counters.rejected, len(scene.pauses)) == (4, 0, 2)
+
+
+def test_told_to_stop_while_a_channel_can_not_begin_it_acknowledges_nothing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, server=JudgingServer(begins_after=99), stop_after=2)
+    scene.inbox.waiting.append(message(1, {"ts": 1, "flow": 100}))
+    scene.run()
+    assert scene.inbox.acknowledged == []
+    assert scene.dead == []
+
+
 def test_a_message_that_comes_again_without_a_time_keeps_the_time_of_its_first_arrival(tmp_path: Path) -> None:
     first = Scene(tmp_path, stop_after=1)
     first.server.failures = [UnavailableError("away")] * 9

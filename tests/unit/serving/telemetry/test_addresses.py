@@ -171,6 +171,12 @@ def test_refusals_are_in_influx_own_shape(
     assert answer.json()["code"] == code
 
 
+def test_a_wrong_precision_is_told_with_those_that_there_are(factory: TestClient) -> None:
+    message = factory.post("/api/v2/write?precision=m", content=LINE).json()["message"]
+    assert "precision: Input should be 'ns', 'us', 'ms' or 's'." in message
+    assert "`errors`" not in message
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/ping", 204), ("HEAD", "/ping", 204), ("GET", "/health", 200), ("GET", "/ready", 200)],
