@@ -420,17 +420,27 @@ class Brain:
             progress=progress,
         )
 
-    def risks(self, task: RiskTask, file: Path | None = None, *, level: float = 90.0, top: int = 10) -> RiskListing:
-        """The worst cases of a file (of the task's own, without one) by the task's champion.
+    def risks(
+        self,
+        task: RiskTask,
+        file: Path | None = None,
+        folder: Path | None = None,
+        *,
+        level: float = 90.0,
+        top: int = 10,
+    ) -> RiskListing:
+        """The worst cases of a file, or of a folder of cases (of the task's own, without either) by the task's champion.
 
         Raises:
             NoModelError: nothing has been trained for the task.
-            InputError: the cases lack a column, or a level can't be answered.
+            InputError: the cases lack a column, a level can't be answered, or both a file and a folder are named.
         """
         from industrial_brain.storage.files.cases import read_table
         from models.risk.bundle import RiskBundle
         from training.risk.pipeline import row_keys
 
+        if file is not None and folder is not None:
+            raise InputError("Both a file and a folder of cases are named.", "Give one: --csv or --data.")
         registry = self.risk_registry(task)
         version = registry.current()
         if version is None:
@@ -438,11 +448,11 @@ class Brain:
         bundle = RiskBundle.read(registry.load(version.version))
         known = None
         if file is None:
-            cases = self.risk_cases(task)
+            cases = self.risk_cases(task, folder)
             table, names = cases.table, cases.names
             known = bundle.held_out_of(row_keys(cases))
         else:
-            table = read_table(file)
+            table = read_table(file, bundle.learnt_from[1])
             names = tuple(f"row {row + 1}" for row in range(len(table)))
         found = bundle.worst(table, top, level=level, prob=known)
         worst = tuple((names[row], answer) for row, answer in found.worst)

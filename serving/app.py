@@ -165,6 +165,7 @@ def create_app(services: Services) -> FastAPI:
                     forecasts.ADHOC_PATH: services.max_adhoc_body_bytes,
                     jobs.FORECAST_JOBS_PATH: services.max_job_body_bytes,
                     anomalies.SCORE_PATH: services.max_adhoc_body_bytes,
+                    risks.SCORE_PATH: services.max_adhoc_body_bytes,
                     telemetry.TELEMETRY_PATH: services.max_telemetry_body_bytes,
                     influx.WRITE_PATH: services.max_telemetry_body_bytes,
                 },

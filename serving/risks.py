@@ -8,13 +8,14 @@ import numpy as np
 
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.forecasts import ModelVersion
-from industrial_brain.domain.risks import RiskTable
+from industrial_brain.domain.risks import RiskTable, word_of
 from models.risk.bundle import RiskBundle
+from models.risk.recipe import LARGEST
 from serving.schemas_risks import RiskModelOut, RiskOut, RisksScoreIn, RisksScoreOut
 
 
 def score_cases(bundle: RiskBundle, version: ModelVersion, asked: RisksScoreIn) -> RisksScoreOut:
-    """Raises InputError where a case lacks a column, or has text in the place of a number; it points to the case."""
+    """Raises InputError where a case lacks a column, has text for a number or one beyond float32; it points to the case."""
     numbers, words = bundle.learnt_from
     table = RiskTable(
         {name: _numbers(asked.cases, name) for name in numbers} | {name: _words(asked.cases, name) for name in words}
@@ -42,6 +43,12 @@ def _numbers(
                 "Give a number or null.",
                 pointer=_at(row, name),
             )
+        if value is not None and not abs(value) <= LARGEST:
+            raise InputError(
+                f"{name} of case {row} is {value:g}: numbers end at {LARGEST:.3g}.",
+                "Give a smaller number, or null.",
+                pointer=_at(row, name),
+            )
         values[row] = np.nan if value is None else value
     return values
 
@@ -52,7 +59,7 @@ def _words(
     words = np.full(len(cases), None, dtype=object)
     for row, case in enumerate(cases):
         value = _value(case, name, row)
-        words[row] = None if value is None or value == "" else str(value)
+        words[row] = None if value is None else word_of(value)
     return words
 
 

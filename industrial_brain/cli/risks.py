@@ -66,6 +66,9 @@ def risks(
     file: Annotated[
         Path | None, typer.Option("--csv", help="Cases to tell of, CSV or Parquet; default: those of the task.")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of cases whose end is known, as for training, in the place of --csv.")
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many are shown, the worst first.")] = 10,
     level: Annotated[float, typer.Option(help="Percent of cases of each kind whose outlook holds the truth.")] = 90.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -76,7 +79,7 @@ def risks(
     """
     wired = brain()
     with waiting("Looking at the cases"):
-        found = wired.risks(task, file, level=level, top=top)
+        found = wired.risks(task, file, data, level=level, top=top)
     if as_json:
         out.print_json(json.dumps(found.as_json()))
         return

@@ -69,6 +69,20 @@ class RiskTable:
         return type(self)({name: self.columns[name] for name in names}, self.group, self.order)
 
 
+def word_of(value: object) -> str | None:
+    """A value of a column of text as all doors read it: stripped, a whole number without its zeros; None where it is empty.
+
+    >>> word_of(3.0), word_of(" 3.0 "), word_of("03"), word_of("A "), word_of(" ")
+    ('3', '3', '03', 'A', None)
+    """
+    text = str(value).strip()
+    whole, point, zeros = text.partition(".")
+    digits = whole.removeprefix("-")
+    if point and zeros and not zeros.strip("0") and digits.isdecimal() and (digits == "0" or digits[0] != "0"):
+        text = whole
+    return text or None
+
+
 class RiskTask(StrEnum):
     """What `brain train risk` trains; each task has versions of its own."""
 

@@ -7,7 +7,7 @@ A case is a service point in a month. The log odds of an incident in it are a su
     +0.45  x log(1 + months since the last inspection / 6)
     +1.1   x share of cylinders past their test date x 2
     +1.6   where the filling station overfills (share above 85%) more than 2% of its cylinders
-    +0.9   with a rubber hose; +0.6 more if it is older than two years and it is freezing
+    +0.9   with a rubber hose; +0.6 more if it is older than two years and it is freezing (in seed 0 it never is)
     +0.5   in months with a mean temperature below 5 degrees (closed windows, heaters)
     +0.35  x violations of the operator in the last year, up to 4
     +0.7   in a restaurant beyond 100 kg stored

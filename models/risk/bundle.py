@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from industrial_brain.domain.errors import BundleError
 from industrial_brain.domain.panel import Floats, Panel
-from industrial_brain.domain.risks import Grade, Integers, RiskAnswer, RiskTable
+from industrial_brain.domain.risks import Grade, Integers, Outlook, RiskAnswer, RiskTable
 from models.risk.calibration import Calibration
 from models.risk.conformal import outlooks
 from models.risk.engine import RiskEngine
@@ -34,8 +34,11 @@ SCHEMA = 1
 
 AREA = "risk"
 
-#: multiples of the known cases' rate of harm from which a grade is given; red from an even chance on, at the latest
+#: multiples of the known cases' rate of harm from which a grade is given
 GRADES = ((Grade.RED, 10.0), (Grade.ORANGE, 5.0), (Grade.YELLOW, 2.0))
+
+#: rates of harm above this grade as this one does: red from an even chance on, orange from one in four, yellow from one in ten
+HIGHEST_RATE = 0.05
 
 _DAMAGE = (OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, BadZipFile, zlib.error)
 
@@ -68,6 +71,8 @@ class RiskBundle:
         slices: by name.
         simulated: whether the cases were made up.
         source: where they are from.
+        most_missing: columns that the emptiest known case lacks; of emptier ones the outlook is not known.
+        group: (n,) which known cases share their luck; None where each stands alone.
         provenance: what the training run recorded of itself.
     """
 
@@ -79,6 +84,8 @@ class RiskBundle:
     slices: Mapping[str, Slice]
     simulated: bool
     source: str
+    most_missing: int
+    group: Integers | None = None
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 
@@ -109,7 +116,7 @@ class RiskBundle:
             prob: what the probabilities are known to be, (n,), as those of known cases are by `held_out_of`.
 
         Raises:
-            InputError: a column is missing, or is text where numbers were learnt from.
+            InputError: a column is missing, is text where numbers were learnt from, or has a number beyond float32.
             LevelError: the level can't be answered.
         """
         engine = self.engine
@@ -118,6 +125,8 @@ class RiskBundle:
         if prob is None:
             prob = engine.calibration.apply(engine.log_odds(features.values))
         told = outlooks(engine.held_out, engine.harmed, prob, level)
+        empty = engine.recipe.missing_in(table) > self.most_missing
+        told = [Outlook.UNKNOWN if gone else outlook for gone, outlook in zip(empty, told, strict=True)]
         why: list[Any] = [()] * len(prob)
         if reasons:
             why = reasons_for(features, contributions(engine, features.values)[:, :-1], self.grid, reasons)
@@ -151,9 +160,9 @@ class RiskBundle:
         return Worst(tuple(zip(rows.tolist(), found, strict=True)), counts)
 
     def grade(self, prob: float) -> Grade:
-        """Red, orange, yellow or blue, by how many times the known rate of harm it is."""
+        """Red, orange, yellow or blue, by how many times the known rate of harm it is, or `HIGHEST_RATE` where that is less."""
         for grade, multiple in GRADES:
-            if prob >= min(multiple * self.base_rate, 0.5 if grade is Grade.RED else 1.0):
+            if prob >= multiple * min(self.base_rate, HIGHEST_RATE):
                 return grade
         return Grade.BLUE
 
@@ -170,6 +179,7 @@ class RiskBundle:
             "grid": self.grid,
             "keys": self.keys,
             **{f"slice/{name}": one.code for name, one in self.slices.items()},
+            **({} if self.group is None else {"group": self.group}),
         }
         for name, fits in engine.fits.items():
             for number, fit in enumerate(fits):
@@ -185,6 +195,7 @@ class RiskBundle:
             "vintage": self.vintage.isoformat(),
             "simulated": self.simulated,
             "source": self.source,
+            "most_missing": self.most_missing,
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
             "recipe": engine.recipe.as_json(),
@@ -228,6 +239,8 @@ class RiskBundle:
             )
             if len(engine.weights) != len(fits) + 1 or len(engine.held_out) != len(engine.harmed):
                 raise ValueError("its arrays do not fit together")
+            recipe = engine.recipe
+            assert recipe is not None
             return cls(
                 task=manifest["task"],
                 vintage=dt.datetime.fromisoformat(manifest["vintage"]),
@@ -237,6 +250,9 @@ class RiskBundle:
                 slices={name: Slice(tuple(s), arrays[f"slice/{name}"]) for name, s in manifest["slices"].items()},
                 simulated=manifest["simulated"],
                 source=manifest["source"],
+                # versions of before did not say: of them, a case that lacks everything is too empty
+                most_missing=int(manifest.get("most_missing", len(recipe.numbers) + len(recipe.levels) - 1)),
+                group=arrays.get("group"),
                 notes=tuple(manifest["notes"]),
                 provenance=dict(manifest["provenance"]),
             )

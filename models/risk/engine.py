@@ -54,13 +54,15 @@ class RiskEngine:
     """Probabilities of harm.
 
     Each member is fitted once a fold of the training rows, on the others; what it tells of the fold that it has not seen
-    decides how much it counts, and calibrates the whole. A new case is told by all fits, averaged in log odds.
+    decides how much it counts, and calibrates the whole. What is told of a known case is by weights and a calibration that had
+    not seen its fold either. A new case is told by all fits, averaged in log odds.
 
     Attributes:
         monotone: sign by column of the table: +1 where more can't lower the risk, -1 where it can't raise it.
         members: unfitted, by name.
         recipe, fits, weights, calibration: what was learnt.
-        held_out: (n,) each training row's probability by fits that had not seen it, in the table's order.
+        held_out: (n,) each training row's probability by fits, weights and a calibration that had not seen it, in the table's
+            order.
         harmed: (n,) whether it came to harm.
 
     Not for fewer than ten cases of either kind. It raises no class's weight: probabilities stay those of the data.
@@ -116,13 +118,20 @@ class RiskEngine:
         weights = stack_weights(told, prepared.harmed)
         total = stacked(told, weights)
         calibration = Calibration.choose(total, prepared.harmed, group)
+        held_out = np.empty(len(total))
+        for number in range(folds):  # told by weights and a calibration that had not seen the fold either
+            own = prepared.fold == number
+            fewer = stack_weights(told[~own], prepared.harmed[~own])
+            rest = None if group is None else group[~own]
+            chosen = Calibration.choose(stacked(told[~own], fewer), prepared.harmed[~own], rest)
+            held_out[own] = chosen.apply(stacked(told[own], fewer))
         return replace(
             self,
             recipe=prepared.recipe,
             fits={name: tuple(fitted[name, number] for number in range(folds)) for name in names},
             weights=weights,
             calibration=calibration,
-            held_out=calibration.apply(total),
+            held_out=held_out,
             harmed=prepared.harmed,
         )
 

@@ -26,7 +26,7 @@ from features.profiles import families, profile_features
 from features.windows import age, departure, rolling_mean, rolling_slope, sorted_rows, unit_starts
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.panel import Floats
-from industrial_brain.domain.risks import RiskTable, Words
+from industrial_brain.domain.risks import Integers, RiskTable, Words, word_of
 
 Matrix = npt.NDArray[np.float32]
 
@@ -44,6 +44,9 @@ MOST_LEVELS, FEWEST_ROWS = 30, 8
 
 #: mean rows a unit from which its past is looked at
 LONG = 10
+
+#: largest number that the matrix holds
+LARGEST = float(np.finfo(np.float32).max)
 
 #: windows of the past, in rows
 MEANS, SLOPES, FIRST = (5, 15, 30), (15, 30, 60), 10
@@ -129,7 +132,7 @@ class Recipe:
         """The matrix of these rows. A unit's past is looked for among them.
 
         Raises:
-            InputError: a column is missing, or is text where numbers were learnt from.
+            InputError: a column is missing, is text where numbers were learnt from, or has a number beyond float32.
         """
         self._check(table)
         columns: list[Floats] = []
@@ -148,10 +151,11 @@ class Recipe:
         if self.missing:
             add("missing values", np.isnan(block).sum(axis=1).astype(np.float64), *self.numbers)
         for name, shares in self.levels.items():
-            words = table.columns[name]
-            add(f"{name}, how common", np.array([shares.get(str(word), 0.0) for word in words]), name)
+            words = _words(table.columns[name])
+            known = {word_of(level): share for level, share in shares.items()}
+            add(f"{name}, how common", np.array([known.get(word, 0.0) for word in words]), name)
             for level in shares:
-                add(f"{name} = {level}", (words == level).astype(np.float64), name)
+                add(f"{name} = {level}", (words == word_of(level)).astype(np.float64), name)
         for pair in self.pairs:
             add(
                 pair.name,
@@ -165,7 +169,18 @@ class Recipe:
         if self.sequence:
             for name, made, source in _past(table, self.numbers, block):
                 add(name, made, *source)
-        return Features(np.column_stack(columns).astype(np.float32), tuple(names), tuple(sources))
+        values = np.column_stack(columns)
+        with np.errstate(invalid="ignore"):
+            held = np.where(np.abs(values) <= LARGEST, values, np.nan)  # a product of two large numbers is not known
+        return Features(held.astype(np.float32), tuple(names), tuple(sources))
+
+    def missing_in(self, table: RiskTable) -> Integers:
+        """(n,) how many of the columns each row lacks."""
+        self._check(table)
+        gone = np.isnan(_numbers(table, self.numbers)).sum(axis=1)
+        for name in self.levels:
+            gone += np.array([word is None for word in _words(table.columns[name])], dtype=np.int64)
+        return np.asarray(gone, dtype=np.int64)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -188,6 +203,13 @@ class Recipe:
         words = [name for name in self.numbers if table.columns[name].dtype == object]
         if words:
             raise InputError(f"Column {words[0]} is text; the model learnt from numbers.", "Give numbers.")
+        for name in self.numbers:
+            beyond = np.flatnonzero(np.abs(table.columns[name]) > LARGEST)
+            if len(beyond):
+                raise InputError(
+                    f"{name} of case {beyond[0]} is {table.columns[name][beyond[0]]:g}: numbers end at {LARGEST:.3g}.",
+                    "Give a smaller number, or leave it missing.",
+                )
         if self.sequence and table.order is None:
             raise InputError(
                 "The model looks at units' past, and the cases have no order.", "Give their group and order."
@@ -201,9 +223,16 @@ def _numbers(table: RiskTable, names: tuple[str, ...]) -> Floats:
     return np.where(np.isfinite(block), block, np.nan)
 
 
+def _words(column: npt.NDArray[Any]) -> Words:
+    """A column of text, whatever door it came through; numbers in it are read as levels."""
+    words = np.full(len(column), None, dtype=object)
+    words[:] = [None if word is None or word != word else word_of(word) for word in column]
+    return words
+
+
 def _levels(words: Words) -> dict[str, float]:
     """The most common levels with their shares, in order; none where all rows have the same."""
-    counts = Counter(word for word in words if word is not None)
+    counts = Counter(word for word in _words(words) if word is not None)
     if len(counts) < 2 and counts.total() in (0, len(words)):
         return {}
     common = [(level, n) for level, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if n >= FEWEST_ROWS]

@@ -33,7 +33,11 @@ async def _live_risks(request: Request) -> Mapping[RiskTask, LiveModels[RiskBund
 LiveRisks = Annotated[Mapping[RiskTask, LiveModels[RiskBundle]], Depends(_live_risks)]
 
 
-@router.post("/risks:score", responses=problems(400, 408, 409, 415))
+#: its bodies may be as long as those of requests that bring series
+SCORE_PATH = "/v1/risks:score"
+
+
+@router.post(SCORE_PATH.removeprefix("/v1"), responses=problems(400, 408, 409, 415))
 def score_risks(live: LiveRisks, asked: RisksScoreIn) -> RisksScoreOut:
     """Probability, grade, outlook and reasons of each case, by the task's champion."""
     loaded = live[asked.task].current()

@@ -31,4 +31,5 @@ def small_risk(vintage: dt.datetime) -> RiskBundle:
         slices={},
         simulated=True,
         source=cases.source,
+        most_missing=int(engine.recipe.missing_in(cases.table).max()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import stdtr
 
 from industrial_brain.domain.panel import Floats
 from industrial_brain.domain.risks import Flags, Integers
@@ -29,9 +29,9 @@ def judge_risk(challenger: RiskBundle, champion: RiskBundle | None) -> Verdict:
 
     Beside the champion, each part of the cases is judged on its own, and all together: the log losses of the cases that both
     know are paired, and a part that is significantly worse refuses the version, however much better the rest is. Significance
-    is one-sided, 5% over all parts together (Holm 1979).
+    is one-sided, 5% over all parts together (Holm 1979). Cases of a group share their luck: groups, not cases, are counted.
     """
-    checks = [_ranks(challenger), _is_calibrated(challenger)]
+    checks = [_can_be_asked(challenger), _ranks(challenger), _is_calibrated(challenger)]
     if champion is not None:
         checks += [_is_newer(challenger, champion), *_no_part_is_worse(challenger, champion)]
     return Verdict(tuple(checks))
@@ -56,9 +56,37 @@ def log_loss(harmed: Flags, prob: Floats) -> Floats:
     return -np.log(np.where(harmed, prob, 1.0 - prob))
 
 
+def p_worse(lost: Floats, group: Integers | None = None) -> float:
+    """Chance of a mean loss this large where there is none, one-sided.
+
+    Args:
+        lost: (n,) by how much each case's loss is higher.
+        group: (n,) cases that share their luck; the error of the mean is then that of sums over groups (Liang and Zeger
+            1986), with as many degrees of freedom as groups, less one. A single group tells nothing.
+    """
+    place = np.arange(len(lost)) if group is None else np.unique(group, return_inverse=True)[1]
+    sums = np.bincount(place, lost - lost.mean())
+    groups = len(sums)
+    if lost.mean() <= _NEGLIGIBLE or groups < 2:
+        return 1.0
+    error = np.sqrt(groups / (groups - 1) * (sums**2).sum()) / len(lost)
+    return float(stdtr(groups - 1, (_NEGLIGIBLE - lost.mean()) / error)) if error > 0.0 else 0.0
+
+
+def _can_be_asked(challenger: RiskBundle) -> Check:
+    recipe = challenger.engine.recipe
+    if recipe is not None and recipe.sequence:
+        return Check(
+            "can be asked",
+            False,
+            "It looks at units' past, and cases that are asked about bring no group and order: learn without `order`.",
+        )
+    return Check("can be asked", True, "A case's own columns are enough to tell its risk.")
+
+
 def _ranks(challenger: RiskBundle) -> Check:
     engine = challenger.engine
-    auc = score_risks(engine.harmed, {"it": engine.held_out}, "it")["it"].figures["roc_auc"]
+    auc = score_risks(engine.harmed, {"it": engine.held_out}, "it", challenger.group)["it"].figures["roc_auc"]
     detail = f"On cases that it had not seen, its AUC is {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})."
     return Check("ranks", auc.low > 0.5, detail)
 
@@ -80,6 +108,7 @@ def _no_part_is_worse(challenger: RiskBundle, champion: RiskBundle) -> list[Chec
     ours, theirs = _shared(challenger, champion)
     harmed = challenger.engine.harmed[ours]
     lost = log_loss(harmed, challenger.engine.held_out[ours]) - log_loss(harmed, champion.engine.held_out[theirs])
+    group = None if challenger.group is None else challenger.group[ours]
     parts = [("all", np.ones(len(ours), dtype=np.bool_))]
     for name, one in challenger.slices.items():
         code = one.code[ours]
@@ -87,7 +116,7 @@ def _no_part_is_worse(challenger: RiskBundle, champion: RiskBundle) -> list[Chec
     parts = [(name, rows) for name, rows in parts if rows.sum() >= FEW and harmed[rows].sum() >= FEW_HARMED]
     if not parts:
         return [Check("no part is worse", True, "It shares too few cases with the champion to compare.")]
-    p_values = np.array([_p_worse(lost[rows]) for _, rows in parts])
+    p_values = np.array([p_worse(lost[rows], None if group is None else group[rows]) for _, rows in parts])
     fallen = holm(p_values)
     worse = [
         f"{name} ({lost[rows].mean():+.4f}, p {p:.4f})"
@@ -98,14 +127,6 @@ def _no_part_is_worse(challenger: RiskBundle, champion: RiskBundle) -> list[Chec
     if worse:
         return [Check("no part is worse", False, f"{told}; significantly worse: {', '.join(worse)}.")]
     return [Check("no part is worse", True, f"{told}; none of {len(parts)} parts is significantly worse (Holm).")]
-
-
-def _p_worse(lost: Floats) -> float:
-    """Chance of a mean loss this large where there is none, one-sided."""
-    error = lost.std(ddof=1) / np.sqrt(len(lost))
-    if lost.mean() <= _NEGLIGIBLE or error == 0.0:
-        return 1.0 if lost.mean() <= _NEGLIGIBLE else 0.0
-    return float(1.0 - ndtr((lost.mean() - _NEGLIGIBLE) / error))
 
 
 def _shared(one: RiskBundle, other: RiskBundle) -> tuple[Integers, Integers]:

@@ -124,6 +124,8 @@ def train_risk(
         slices={name: _slice(words) for name, words in cases.slices.items()},
         simulated=cases.simulated,
         source=cases.source,
+        most_missing=int(prepared.recipe.missing_in(table).max()),
+        group=table.group,
         notes=tuple(suspects.values()),
         provenance=tags,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from industrial_brain.domain.errors import FileFormatError
-from industrial_brain.domain.risks import RiskCases, RiskTable, Words
+from industrial_brain.domain.risks import RiskCases, RiskTable, Words, word_of
 
 #: what a part of the cases is called that a column of numbers is cut into
 _THIRDS = ("small", "middle", "large")
@@ -61,10 +61,16 @@ def read_cases(directory: Path) -> RiskCases:
     )
 
 
-def read_table(path: Path) -> RiskTable:
-    """Cases to be told of, from a CSV or Parquet file. Raises FileFormatError."""
-    frame = read_frame(path)
-    return RiskTable({str(name): case_column(frame[name]) for name in frame})
+def read_table(path: Path, words: Collection[str] = ()) -> RiskTable:
+    """Cases to be told of, from a CSV or Parquet file. Raises FileFormatError.
+
+    Args:
+        words: columns that are text, whatever the file's values look like: a file's own rows do not decide it.
+    """
+    frame = read_frame(path, words)
+    return RiskTable(
+        {str(name): case_column(frame[name].astype(object) if name in words else frame[name]) for name in frame}
+    )
 
 
 def read_info(path: Path) -> Mapping[str, Any]:
@@ -77,10 +83,11 @@ def read_info(path: Path) -> Mapping[str, Any]:
     return dict(info)
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """A Parquet or CSV file with a row at least. Raises FileFormatError."""
+def read_frame(path: Path, words: Collection[str] = ()) -> pd.DataFrame:
+    """A Parquet or CSV file with a row at least; of a CSV, these columns as they are written. Raises FileFormatError."""
     try:
-        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        as_text: dict[Hashable, type[str]] = dict.fromkeys(words, str)
+        frame = pd.read_csv(path, dtype=as_text, low_memory=False) if path.suffix == ".csv" else pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise FileFormatError(f"{path} can't be read: {error}.", _HELP) from error
     if frame.empty:
@@ -95,8 +102,7 @@ def case_column(column: pd.Series[Any]) -> np.ndarray[tuple[int, ...], np.dtype[
         return np.where(np.isfinite(values), values, np.nan)
     words = np.full(len(column), None, dtype=object)
     for row, value in enumerate(column):
-        text = "" if value is None or value is pd.NaT or value is pd.NA or value != value else str(value).strip()
-        words[row] = text or None
+        words[row] = None if value is None or value is pd.NaT or value is pd.NA or value != value else word_of(value)
     return words
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -10,6 +12,7 @@ from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.risks import RiskTable
 from models.risk.engine import RiskEngine
 from models.risk.lifetime import RemainingLife
+from models.risk.logistic import Logistic
 from models.risk.suspects import suspected_leaks
 from tests.unit.risk.cases import made_cases, made_units
 from training.risk.scores import calibration_bound, expected_calibration_error
@@ -96,3 +99,32 @@ def test_columns_that_part_the_cases_alone_are_suspected() -> None:
     )
     assert set(suspected_leaks(leaky, harmed)) == {"code", "cost", "reported"}
     assert suspected_leaks(table, harmed) == {}
+
+
+def test_what_is_told_of_a_fold_does_not_hang_on_what_came_of_it() -> None:
+    table, harmed, _ = made_cases(300)
+    engine = RiskEngine(members={"logistic": Logistic()})
+    prepared = engine.prepare(table, harmed, 0)
+    done = list(engine.do(prepared))
+    own = prepared.fold == 0
+    turned = replace(prepared, harmed=np.where(own, ~harmed, harmed))
+    told, again = (engine.assemble(one, done).held_out for one in (prepared, turned))
+    np.testing.assert_array_equal(told[own], again[own])
+    assert (told[~own] != again[~own]).any()
+
+
+def test_numbers_beyond_the_matrix_are_refused_by_name_and_case(fitted: RiskEngine) -> None:
+    table, _, _ = made_cases(3)
+    with pytest.raises(InputError, match="load of case 1 is 1e\\+39"):
+        fitted.predict(RiskTable({**table.columns, "load": np.array([0.0, 1e39, 0.0])}))
+
+
+def test_numbers_in_a_column_of_text_are_read_as_its_levels() -> None:
+    table, harmed, _ = made_cases(300)
+    kinds = {"valve": "1", "hose": "2", "meter": "A"}
+    coded = RiskTable({**table.columns, "kind": np.array([kinds[k] for k in table.columns["kind"]], dtype=object)})
+    engine = RiskEngine(members={"logistic": Logistic()}).fit(coded, harmed)
+    rows = np.flatnonzero(coded.columns["kind"] != "A")
+    text = coded.take(rows)
+    numbers = RiskTable({**text.columns, "kind": text.columns["kind"].astype(np.float64)})
+    np.testing.assert_array_equal(engine.predict(text), engine.predict(numbers))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
+from typer.testing import CliRunner
 
-from industrial_brain.domain.errors import BundleError, LevelError, NothingToTrainError
+from industrial_brain.cli.app import app
+from industrial_brain.composition import Brain
+from industrial_brain.domain.errors import BundleError, InputError, LevelError, NothingToTrainError
 from industrial_brain.domain.risks import Grade, Outlook, RiskCases, RiskTable, RiskTask
 from models.risk.bundle import RiskBundle
 from models.risk.conformal import outlooks
@@ -20,7 +25,7 @@ from tests.fakes.registry import FakeRegistry
 from tests.unit.risk.cases import known_cases, made_cases
 from training.executors import InProcess
 from training.pipeline import Provenance
-from training.risk.gate import holm, judge_risk
+from training.risk.gate import holm, judge_risk, p_worse
 from training.risk.pipeline import RiskReport, row_keys, train_risk
 
 NOW = dt.datetime(2026, 1, 10, tzinfo=dt.UTC)
@@ -160,3 +165,68 @@ def test_a_member_is_rebuilt_with_its_settings(trained: tuple[FakeRegistry, Risk
         first, again = fits[0], read.engine.fits[name][0]
         if isinstance(first, Boosted):
             assert isinstance(again, Boosted) and dict(again.settings) == dict(first.settings)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.25, 0.6])
+def test_grades_rise_step_by_step_at_any_rate_of_harm(trained: tuple[FakeRegistry, RiskReport], rate: float) -> None:
+    bundle = trained[1].bundle
+    harmed = np.arange(500) < rate * 500
+    graded = replace(bundle, engine=replace(bundle.engine, harmed=harmed))
+    unit = min(rate, 0.05)
+    steps = [(10.0, Grade.RED), (5.0, Grade.ORANGE), (2.0, Grade.YELLOW), (1.0, Grade.BLUE)]
+    assert [graded.grade(1.01 * times * unit) for times, _ in steps] == [grade for _, grade in steps]
+
+
+def test_an_equal_challenger_is_refused_as_seldom_as_said_where_cases_share_their_luck() -> None:
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(60), 100)
+    refused = 0
+    for _ in range(400):
+        lost = rng.normal(size=60)[group] + rng.normal(size=6000)
+        refused += p_worse(lost, group) < 0.05
+    assert refused / 400 < 0.08  # 5%, and three standard errors
+    assert p_worse(lost + 2.0, group) < 0.001
+    assert p_worse(np.ones(10), np.zeros(10, dtype=np.int64)) == 1.0  # a single group tells nothing
+
+
+def test_a_gate_counts_groups_and_a_bundle_keeps_them(trained: tuple[FakeRegistry, RiskReport], tmp_path: Path) -> None:
+    bundle = trained[1].bundle
+    assert bundle.group is None
+    group = np.arange(500) % 4
+    lucky = np.isin(group, (0, 1))
+    harmed = lucky & (np.arange(500) % 3 > 0)
+    prob = np.where(group == 0, 0.9, np.where(group == 3, 0.1, 0.5))
+    engine = replace(bundle.engine, harmed=harmed, held_out=prob)
+    alone, grouped = (replace(bundle, engine=engine, slices={}, group=one) for one in (None, group))
+    ranks = [next(c for c in judge_risk(b, None).checks if c.name == "ranks") for b in (alone, grouped)]
+    assert ranks[0].passed and not ranks[1].passed  # a draw of the middle two, one in twenty, ranks nothing
+    grouped.write(tmp_path)
+    read = RiskBundle.read(tmp_path)
+    np.testing.assert_array_equal(read.group, group)
+    assert read.most_missing == bundle.most_missing == 1
+
+
+def test_a_version_that_needs_a_past_which_nobody_can_send_is_refused(
+    trained: tuple[FakeRegistry, RiskReport],
+) -> None:
+    bundle = trained[1].bundle
+    assert bundle.engine.recipe is not None
+    past = replace(bundle, engine=replace(bundle.engine, recipe=replace(bundle.engine.recipe, sequence=True)))
+    verdict = judge_risk(past, None)
+    assert not verdict.passed and "group and order" in verdict.reason
+
+
+def test_cases_of_a_folder_are_told_of_by_the_command_line(
+    trained: tuple[FakeRegistry, RiskReport], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = known_cases()
+    frame = pd.DataFrame({**known.table.columns, "name": known.names, "harmed": known.harmed.astype(int)})
+    frame.to_parquet(tmp_path / "data.parquet")
+    (tmp_path / "info.json").write_text(json.dumps({"target": "harmed", "name": "name"}))
+    monkeypatch.setattr(Brain, "risk_registry", lambda self, task: trained[0])
+    asked = ["risks", "--task", "cluster", "--data", str(tmp_path)]
+    told = CliRunner().invoke(app, [*asked, "--json"])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["total"] == 500
+    both = CliRunner().invoke(app, [*asked, "--csv", str(tmp_path / "data.parquet")])
+    assert isinstance(both.exception, InputError)

@@ -62,3 +62,30 @@ def test_a_task_without_a_version_says_how_to_train_one(planner: TestClient) -> 
 )
 def test_a_body_out_of_shape_is_refused(planner: TestClient, body: dict[str, Any]) -> None:
     assert planner.post("/v1/risks:score", json=body).status_code == 422
+
+
+@pytest.mark.parametrize("reasons", [0, 3])
+@pytest.mark.parametrize("number", [1e39, -1e300])
+def test_a_number_that_the_model_cannot_hold_is_pointed_at(planner: TestClient, number: float, reasons: int) -> None:
+    refused = ask(planner, CASE, {**CASE, "load": number}, reasons=reasons)
+    assert refused.status_code == 422 and "/cases/1/load" in refused.text
+
+
+def test_products_of_large_numbers_are_answered(planner: TestClient) -> None:
+    assert ask(planner, {**CASE, "load": 3e38, "noise": 3e38}).status_code == 200
+
+
+def test_levels_are_the_same_however_they_are_written(planner: TestClient) -> None:
+    plain, spaced = ask(planner, CASE, {**CASE, "kind": " meter "}).json()["risks"]
+    assert plain == spaced
+
+
+def test_a_case_that_lacks_more_than_any_known_one_has_no_outlook(planner: TestClient) -> None:
+    empty, usual = ask(planner, dict.fromkeys(CASE), CASE).json()["risks"]
+    assert empty["outlook"] == "unknown" and usual["outlook"] == "harm"
+
+
+def test_a_thousand_cases_of_many_columns_fit_in_a_request(planner: TestClient) -> None:
+    wide = {**CASE, **{f"ratio {number:02d}": 0.123456789012345 for number in range(64)}}
+    found = ask(planner, *[wide] * 1000, reasons=0)
+    assert found.status_code == 200 and len(found.json()["risks"]) == 1000

@@ -77,3 +77,17 @@ def test_the_shipped_firms_are_real_and_cited() -> None:
     cases = read_cases(Path(__file__).parents[3] / "industrial_brain" / "data" / "polish_firms")
     assert len(cases.table) == 5910 and cases.harmed.sum() == 410 and not cases.simulated
     assert "CC BY 4.0" in cases.source
+
+
+def test_what_a_column_is_does_not_hang_on_the_rows_that_a_file_has(tmp_path: Path) -> None:
+    for name, rows in {"all": ("1", "2", "A"), "some": ("1", "2"), "gaps": ("1.0", "", "2.0")}.items():
+        (tmp_path / f"{name}.csv").write_text("tier,size\n" + "".join(f"{row},1\n" for row in rows))
+    pd.DataFrame({"tier": [1.0, np.nan, 2.0], "size": 1}).to_parquet(tmp_path / "gaps.parquet")
+    for file, read in {
+        "all.csv": ["1", "2", "A"],
+        "some.csv": ["1", "2"],
+        "gaps.csv": ["1", None, "2"],
+        "gaps.parquet": ["1", None, "2"],
+    }.items():
+        table = read_table(tmp_path / file, words=("tier",))
+        assert table.columns["tier"].tolist() == read and table.numeric == ("size",)
