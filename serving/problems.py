@@ -164,7 +164,7 @@ def problem_of(scope: Scope, error: BrainError) -> JSONResponse:
         headers["Retry-After"] = str(max(1, math.ceil(error.seconds)))
     elif status in (429, 503):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
-    return problem(scope, status, error.slug, error.message, error.next_step, _faults_of(error), headers)
+    return problem(scope, status, error.slug, error.message, error.next_step, _faults_of(scope, error), headers)
 
 
 def internal_problem(scope: Scope) -> JSONResponse:
@@ -235,14 +235,16 @@ _HTTP: Mapping[int, tuple[str, str, str]] = {
 }
 
 
-def _faults_of(error: BrainError) -> tuple[Fault, ...]:
+def _faults_of(scope: Scope, error: BrainError) -> tuple[Fault, ...]:
+    """The fields that a domain error is about. A GET has no body: there they are parameters."""
+    asked: Place | None = "query" if scope.get("method") == "GET" else None
     if isinstance(error, FieldsError):
         return error.faults
     if error.pointer is not None:
-        return (Fault("body", error.pointer, error.message),)
+        return (Fault(asked or "body", error.pointer, error.message),)
     for cls, (place, pointer) in _FIELDS.items():
         if isinstance(error, cls):
-            return (Fault(place, pointer, error.message),)
+            return (Fault(asked or place, pointer, error.message),)
     return ()
 
 

@@ -113,8 +113,12 @@ class NamedOut(Out):
 
 class OddsOut(Out):
     quotient: float | None = Field(description="Location quotient now; null where region or cluster sum to zero.")
-    probability: float | None = Field(description="Of standing at a quotient of 1 or more at the horizon's end.")
-    probability_low: float | None = Field(description="Of the bootstrap by regions, the central 80%.")
+    probability: float | None = Field(
+        description="Of standing at a quotient of 1 or more at the horizon's end; null where a single year is known."
+    )
+    probability_low: float | None = Field(
+        description="Of the bootstrap by regions, the central 80%; null where the order was not learned."
+    )
     probability_high: float | None
     growth: float | None = Field(description="Expected, log points a year above all together.")
 
@@ -127,7 +131,9 @@ class ReasonOut(Out):
 
 class RankedOut(NamedOut, OddsOut):
     rank: int
-    rank_low: int | None = Field(description="Of the bootstrap by regions, the central 80%; null without one.")
+    rank_low: int | None = Field(
+        description="Of the bootstrap by regions, the central 80%; null without one, or where the order was not learned."
+    )
     rank_high: int | None
     rank_words: str
     moved_low: int | None = Field(description="Ranks where weights are halved to doubled; null with one weight.")

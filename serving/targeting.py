@@ -77,7 +77,10 @@ def ranking_record(
                 **facts,
                 **_standing(found, place),
                 **_probability(bundle, horizon, row, column),
-                "objectives": {one: _finite(value[place]) for one, value in found.values.items()},
+                "objectives": {
+                    one: None if one is Objective.PROBABILITY and not bundle.has_probability else _finite(value[place])
+                    for one, value in found.values.items()
+                },
                 "reasons": [asdict(one) for one in why[place]],
             }
         )
@@ -131,8 +134,11 @@ def target_record(
     compared = cases(bundle, asked, row, column)
     entered = [one for one in compared if one.entered]
     stands = stands_of(bundle, region)
+    missing = _missing_links(cluster, links, stands, names)
+    makers = _candidates(region, cluster, enterprises, links, names)
     return {
         **_about(bundle, version, asked),
+        "simulated": bundle.simulated or any(one["simulated"] for one in (*missing, *makers)),
         **names.facts(region, cluster),
         **_probability(bundle, asked, row, column),
         "by_horizon": [
@@ -149,8 +155,8 @@ def target_record(
             "entered": len(entered),
             "cases": [_case(one, names) for one in entered[:_TOLD]],
         },
-        "missing_links": _missing_links(cluster, links, stands, names),
-        "enterprises": _candidates(region, cluster, enterprises, links, names),
+        "missing_links": missing,
+        "enterprises": makers,
         "risks": _risks(bundle, asked, row, column, entered),
         "notes": list(bundle.notes),
     }
@@ -251,10 +257,10 @@ def _probability(bundle: TargetBundle, horizon: int, row: int, column: int) -> d
             "probability_high": None,
             "growth": None,
         }
-    low, high = bundle.interval(horizon, row, column)
+    low, high = (_finite(bound) for bound in bundle.interval(horizon, row, column))
     return {
         "quotient": quotient,
-        "probability": float(bundle.above[horizon - 1, row, column]),
+        "probability": float(bundle.above[horizon - 1, row, column]) if bundle.has_probability else None,
         "probability_low": low,
         "probability_high": high,
         "growth": _finite(bundle.growth[horizon - 1, row, column]),
@@ -338,9 +344,12 @@ def _risks(bundle: TargetBundle, horizon: int, row: int, column: int, entered: l
         if below
         else "it falls below"
     )
-    found = [{"risk": "exit", "value": risk, "words": f"{risk:.0%}: how many {scope} within {horizon} years."}]
-    if not below:
-        found[0]["words"] = f"{risk:.0%}: how likely it falls below the threshold within {horizon} years."
+    found: list[dict[str, Any]] = []
+    if bundle.has_probability:
+        words = f"{risk:.0%}: how many {scope} within {horizon} years."
+        if not below:
+            words = f"{risk:.0%}: how likely it falls below the threshold within {horizon} years."
+        found.append({"risk": "exit", "value": risk, "words": words})
     share = concentration(now[:, column])
     if share is not None:
         alike = 1.0 / share

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -80,16 +81,16 @@ def targets(
         "among": among,
         "horizon": horizon,
         "policy": policy or [],
-        "land": _pairs(land, "--land"),
+        "land": _pairs(land, "--land", "C19=2"),
         "constraints": {
-            **{f"least_{name}": bound for name, bound in _pairs(least, "--least").items()},
-            **{f"most_{name}": bound for name, bound in _pairs(most, "--most").items()},
+            **{f"least_{name}": bound for name, bound in _pairs(least, "--least", "quotient=0.5").items()},
+            **{f"most_{name}": bound for name, bound in _pairs(most, "--most", "risk=0.3").items()},
             "excluded": exclude or [],
         },
         "top": top,
     }
     if weight:
-        body["weights"] = _pairs(weight, "--weight")
+        body["weights"] = _pairs(weight, "--weight", "probability=2")
     asked = _parsed(RankIn, body)
     wired = brain()
     with waiting("Ranking"):
@@ -175,15 +176,15 @@ def print_ranking(record: dict[str, Any], *, chart: bool) -> None:
             one["cluster_name"],
             one["rank_words"] + (" *" if one["front"] else ""),
             f"{one['quotient']:.2f}",
-            f"{one['probability']:.0%}",
-            f"{one['probability_low']:.0%}-{one['probability_high']:.0%}",
-            "-" if one["growth"] is None else f"{one['growth']:+.1%}",
+            _maybe(one["probability"], ".0%"),
+            _interval(one),
+            _growth(one["growth"]),
             _reason(one["reasons"], 1.0),
             _reason(one["reasons"], -1.0),
         )
     out.print(shown)
     out.print("* on the Pareto front of the weighed objectives", style="dim")
-    if chart:
+    if chart and any(one["rank_low"] is not None for one in record["targets"]):
         out.print("How sure each rank is (80% of the bootstrap by districts):")
         for one in record["targets"]:
             if one["rank_low"] is not None:
@@ -218,8 +219,7 @@ def print_target(record: dict[str, Any]) -> None:
     ahead = table("years ahead", "stands above#", "80%#", "growth a year#")
     for one in record["by_horizon"]:
         if one["probability"] is not None:
-            interval = f"{one['probability_low']:.0%}-{one['probability_high']:.0%}"
-            ahead.add_row(str(one["horizon"]), f"{one['probability']:.0%}", interval, _maybe(one["growth"], "+.1%"))
+            ahead.add_row(str(one["horizon"]), f"{one['probability']:.0%}", _interval(one), _growth(one["growth"]))
     out.print(ahead)
     why = table("reason", "log odds#")
     for one in record["reasons"]:
@@ -247,6 +247,8 @@ def print_target(record: dict[str, Any]) -> None:
         )
     for one in record["risks"]:
         out.print(f"Risk, {one['risk']}: {one['words']}", soft_wrap=True)
+    for note in record["notes"]:
+        out.print(f"Note: {note}", style="yellow", soft_wrap=True)
     model = record["model"]
     out.print(f"By version {model['version']} of {model['name']}, on what was known at {model['vintage']:%Y-%m-%d}.")
 
@@ -374,8 +376,8 @@ def print_windows(windows: tuple[WindowRecord, ...]) -> None:
     out.print(shown)
 
 
-def _pairs(texts: list[str] | None, option: str) -> dict[str, float]:
-    """NAME=NUMBER, several times."""
+def _pairs(texts: list[str] | None, option: str, example: str) -> dict[str, float]:
+    """NAME=NUMBER, several times; a refusal shows the example."""
     found = {}
     for text in texts or []:
         name, _, value = text.rpartition("=")
@@ -384,7 +386,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, float]:
         except ValueError:
             found[name] = float("nan")
         if not name or found[name] != found[name]:
-            raise InputError(f"'{text}' is not NAME=NUMBER.", f"Write for instance {option} C19=2.")
+            raise InputError(f"'{text}' is not NAME=NUMBER.", f"Write for instance {option} {example}.")
     return found
 
 
@@ -416,6 +418,20 @@ def _bar(one: dict[str, Any], candidates: int) -> str:
         cells[at] = "="
     cells[column(one["rank"])] = "o"
     return f"{one['id']:<14}{one['rank']:>4} |{''.join(cells)}| {last}"
+
+
+def _interval(one: dict[str, Any]) -> str:
+    low, high = one["probability_low"], one["probability_high"]
+    return "-" if low is None or high is None else f"{low:.0%}-{high:.0%}"
+
+
+def _growth(log_points: float | None) -> str:
+    """Log points a year as the per cent that they are.
+
+    >>> _growth(-0.5)
+    '-39.3%'
+    """
+    return "-" if log_points is None else f"{math.expm1(log_points):+.1%}"
 
 
 def _maybe(value: float | None, form: str) -> str:

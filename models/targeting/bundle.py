@@ -48,6 +48,7 @@ class TargetBundle:
         indicator, unit: what the values are of.
         ranker: fitted on the whole cube; its horizon is the longest that is answered.
         above: probability (horizons, regions, activities) to stand at the threshold or above; NaN where no quotient is known.
+            Of a single year it is no probability: see `has_probability`.
         growth: log points a year above that of all values, the same shape.
         draws_above, draws_growth: the same for each resample of the regions, (draws, ...).
         jobs, energy: (activities,) persons, and units of the energy series, that come with a unit of a year's value; NaN.
@@ -87,6 +88,16 @@ class TargetBundle:
         return np.asarray(self.history.quotients[-1])
 
     @property
+    def has_probability(self) -> bool:
+        """Whether `above` is a probability: of a single year it is a score, which orders pairs and says no more."""
+        return len(self.cube.years) > 1
+
+    @property
+    def resampled(self) -> bool:
+        """Whether the resamples say how sure an answer is: they do where the order was learned."""
+        return len(self.draws_above) > 0 and self.ranker.learned
+
+    @property
     def horizon(self) -> int:
         return self.ranker.horizon
 
@@ -119,11 +130,12 @@ class TargetBundle:
         return self.cube.regions.index(region), self.cube.activities.index(activity)
 
     def interval(self, horizon: int, row: int, column: int) -> tuple[float, float]:
-        """Bounds of the probability: the central 80% of the bootstrap, and the estimate itself at least."""
+        """Bounds of the probability: the central 80% of the bootstrap, and the estimate itself at least; NaN where resamples
+        don't tell."""
+        if not self.resampled:
+            return float("nan"), float("nan")
         value = float(self.above[horizon - 1, row, column])
         draws = self.draws_above[:, horizon - 1, row, column].astype(np.float64)
-        if not len(draws):
-            return 0.0, 1.0
         low, high = np.percentile(draws, [50.0 - LEVEL / 2.0, 50.0 + LEVEL / 2.0])
         return min(float(low), value), max(float(high), value)
 
@@ -139,7 +151,8 @@ class TargetBundle:
                 continue
             low, high = self.interval(asked, row, column)
             quotient = float(self.quotient[row, column])
-            facts = {"quotient": quotient, "mean": float(self.above[asked - 1, row, column]), "low": low, "high": high}
+            mean = float(self.above[asked - 1, row, column]) if self.has_probability else float("nan")
+            facts = {"quotient": quotient, "mean": mean, "low": low, "high": high}
             growth = float(self.growth[asked - 1, row, column])
             failure = None if np.isfinite(quotient) else "The region or the cluster has no value in the last year."
             rows.append({"series": target, "horizon": asked, **facts, "growth": growth, "failure": failure})

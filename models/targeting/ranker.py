@@ -70,6 +70,11 @@ class Side:
         votes = np.array([VOTES[name] for name in self.members])
         return np.asarray(votes / votes.sum())
 
+    @property
+    def learned(self) -> bool:
+        """Whether any member learned the order from data, so that a resample can move it."""
+        return not set(self.members) <= set(UNLEARNED)
+
     def score(self, measures: Table) -> Floats:
         """The members' standard scores, averaged by their votes, (n,)."""
         raw = np.stack([member.scores(measures) for member in self.members.values()], axis=1)
@@ -126,6 +131,11 @@ class TargetRanker:
     trees_of_growth: bytes | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def learned(self) -> bool:
+        """Whether the order was learned. Where it was not, resamples agree because they repeat it, not because it is sure."""
+        return self.entry is not None and self.entry.learned
+
     def fit(
         self,
         cube: ActivityCube,
@@ -161,7 +171,10 @@ class TargetRanker:
             sides = [
                 _calibrated(_voting(_at(pairs, above), shifts, seed, ()), _at(pairs, above)) for above in (False, True)
             ]
-            note = "Too few years to hold some out: level and volatility answer alone, calibrated on what they were fitted to."
+            note = (
+                "Too few years to hold some out: level and volatility answer alone, calibrated on what they were fitted to; "
+                "how sure that is isn't known."
+            )
             return replace(self, entry=sides[0], exit=sides[1], trees_of_growth=growth, notes=(note,))
         learn, check = (history.pairs(some, self.horizon, seed) for some in (older, newer))
         if weights is not None:
@@ -208,7 +221,8 @@ class TargetRanker:
             raw = members["level"].scores(table[rows]) if rows.any() else np.zeros(1)
             sides.append(Side(members, np.array([raw.mean()]), np.array([raw.std() or 1.0])))
         note = (
-            "There is a single year, and so no window to learn from: the level answers alone, and not as a probability."
+            "There is a single year, and so no window to learn from: the level alone gives the order, no probability is given, "
+            "and how sure the order is isn't known."
         )
         return replace(self, entry=sides[0], exit=sides[1], notes=(note,))
 

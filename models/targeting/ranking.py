@@ -14,6 +14,7 @@ from features.specialisation import Flags
 from industrial_brain.domain.errors import InputError
 from industrial_brain.domain.panel import Floats
 from models.targeting.bundle import LEVEL, TargetBundle
+from models.targeting.cube import ActivityCube
 from models.targeting.measures import COLUMN
 
 Indices = npt.NDArray[np.int64]
@@ -138,6 +139,14 @@ def rank(bundle: TargetBundle, question: Question, seed: int = 0) -> Ranking:
     weights = {one: weight for one, weight in question.weights.items() if weight > 0.0}
     if not weights:
         raise InputError("No objective has a weight.", "Give at least one a weight above 0.", pointer="/weights")
+    _require_known(question, bundle.cube)
+    for name in ("least_probability", "most_risk"):
+        if getattr(question, name) is not None and not bundle.has_probability:
+            raise InputError(
+                "A single year gives no probability and no risk to bound.",
+                "Leave the bound out, or import more years and train a new version.",
+                pointer=f"/constraints/{name}",
+            )
     tables = _tables(bundle, question, horizon)
     row, column = np.nonzero(_candidates(bundle, question, tables))
     if not len(row):
@@ -157,7 +166,10 @@ def rank(bundle: TargetBundle, question: Question, seed: int = 0) -> Ranking:
     ranks[order] = np.arange(1, len(order) + 1)
     bootstrap = _bootstrap(bundle, horizon, row, column, percentile, names, share)
     if bootstrap is None:
-        notes.append("There is no bootstrap by regions: how sure the order is isn't known.")
+        why = (
+            "There is no bootstrap by regions" if bundle.ranker.learned else "The order was not learned: too few years"
+        )
+        notes.append(f"{why}; how sure it is isn't known.")
     moved, sensitivity = (None, ()) if len(names) == 1 else _moved(percentile, share, names, seed)
     front = _front(np.stack([_upwards(values[one], one) for one in names], axis=1))
     low, high = _bounds(bootstrap, ranks)
@@ -181,7 +193,8 @@ def objectives_of(bundle: TargetBundle, horizon: int, row: int, column: int) -> 
     """What is known of one pair, land and policy aside."""
     tables = _tables(bundle, Question(), horizon)
     left_out = (Objective.LAND, Objective.POLICY)
-    return {one: float(table[row, column]) for one, table in tables.items() if one not in left_out}
+    found = {one: float(table[row, column]) for one, table in tables.items() if one not in left_out}
+    return found if bundle.has_probability else {**found, Objective.PROBABILITY: float("nan")}
 
 
 def leaving(bundle: TargetBundle, horizon: int) -> Floats:
@@ -202,6 +215,8 @@ def _tables(bundle: TargetBundle, question: Question, horizon: int) -> dict[Obje
     columns = bundle.history.measures(cube.years[-1]).columns
     pci = columns[..., COLUMN["activity_complexity"]].astype(np.float64)
     risk = np.where(bundle.quotient >= 1.0, 1.0 - bundle.above[horizon - 1], leaving(bundle, horizon))
+    if not bundle.has_probability:
+        risk = np.full(shape, np.nan)
     land = np.array([question.land.get(code, np.nan) for code in cube.activities], dtype=np.float64)
     wanted = np.array(
         [[{code, f"{region}:{code}"} & question.policy != set() for code in cube.activities] for region in cube.regions]
@@ -230,10 +245,10 @@ def _candidates(bundle: TargetBundle, question: Question, tables: Mapping[Object
                 chosen = quotient == 0.0
             case Among.ABOVE:
                 chosen = quotient >= 1.0
-        chosen &= _named(question.regions, cube.regions, "region")[:, None]
-        chosen &= _named(question.clusters, cube.activities, "cluster")
+        chosen &= _named(question.regions, cube.regions, "region", "/regions")[:, None]
+        chosen &= _named(question.clusters, cube.activities, "cluster", "/clusters")
         if question.excluded:
-            chosen &= ~_named(tuple(sorted(question.excluded)), cube.activities, "cluster")
+            chosen &= ~_named(tuple(sorted(question.excluded)), cube.activities, "cluster", "/constraints/excluded")
         bounds = (
             (quotient, question.least_quotient, question.most_quotient),
             (tables[Objective.PROBABILITY], question.least_probability, None),
@@ -249,8 +264,16 @@ def _candidates(bundle: TargetBundle, question: Question, tables: Mapping[Object
     return np.asarray(chosen)
 
 
-def _named(asked: tuple[str, ...], known: tuple[str, ...], noun: str) -> Flags:
-    """Which of the known are asked for; all where nothing is."""
+def _require_known(question: Question, cube: ActivityCube) -> None:
+    """Raise InputError for a code of the policy list or of land that the version does not know."""
+    named = [one.rpartition(":") for one in sorted(question.policy)]
+    _named(tuple(region for region, colon, _ in named if colon), cube.regions, "region", "/policy")
+    _named(tuple(cluster for *_, cluster in named), cube.activities, "cluster", "/policy")
+    _named(tuple(sorted(question.land)), cube.activities, "cluster", "/land")
+
+
+def _named(asked: tuple[str, ...], known: tuple[str, ...], noun: str, pointer: str) -> Flags:
+    """Which of the known are asked for; all where nothing is. Raises InputError for what is not known."""
     if not asked:
         return np.ones(len(known), dtype=np.bool_)
     unknown = sorted(set(asked) - set(known))
@@ -258,6 +281,7 @@ def _named(asked: tuple[str, ...], known: tuple[str, ...], noun: str) -> Flags:
         raise InputError(
             f"This version has no values of the {noun} '{unknown[0]}'.",
             f"It ranks {len(known)} of them; a new one needs a new version, once it has values.",
+            pointer=pointer,
         )
     return np.isin(np.array(known), np.array(asked))
 
@@ -306,9 +330,9 @@ def _bootstrap(
     share: Floats,
 ) -> Indices | None:
     """Ranks of each candidate in each resample, (draws, n). Only what is predicted is drawn; what is known stays."""
-    draws = len(bundle.draws_above)
-    if not draws:
+    if not bundle.resampled:
         return None
+    draws = len(bundle.draws_above)
     found = np.empty((draws, len(row)), dtype=np.int64)
     for draw in range(draws):
         table = percentile.copy()

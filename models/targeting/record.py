@@ -86,11 +86,20 @@ def mean_precision(windows: Sequence[WindowRecord], method: str = OURS) -> float
     return float(np.mean(found)) if found else float("nan")
 
 
+def without_score(windows: Sequence[WindowRecord]) -> str:
+    """Which windows tell nothing: none could be tried, or some were and nothing entered in them, or all did."""
+    empty = [one for one in windows if not one.figures]
+    if not windows:
+        return "No window of the past could be tried."
+    entered, pairs = sum(one.entered for one in empty), sum(one.pairs for one in empty)
+    return f"{len(empty)} window(s) were tried and can't be scored: {entered} of {pairs} pairs entered in them."
+
+
 def in_words(windows: Sequence[WindowRecord]) -> str:
     """What a planner must know of a ranking before following it."""
     tried = scored(windows)
     if not tried:
-        return "No window of the past could be tried: nothing is known of how good this ranking is."
+        return f"{without_score(windows).removesuffix('.')}: nothing is known of how good this ranking is."
     ours, near = mean_precision(tried), mean_precision(tried, PERSISTENCE)
     chance = float(np.mean([one.chance for one in tried]))
     top = min(one.top for one in tried)
@@ -98,6 +107,8 @@ def in_words(windows: Sequence[WindowRecord]) -> str:
         f"Over {len(tried)} window(s) of the past, {ours:.0%} of the first {top} had entered by the end; "
         f"{near:.0%} of those closest to the threshold, and {chance:.0%} of all."
     )
+    if len(tried) < len(windows):
+        text += f" {without_score(windows)}"
     if ours <= chance:
         return f"{text} No better than chance: don't follow this ranking."
     better = sum(one.precision() > _of(one, PERSISTENCE) for one in tried)

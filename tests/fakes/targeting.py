@@ -21,7 +21,17 @@ from training.targeting.work import Fitted, Piece, do, half, plan_draws, plan_wi
 @cache
 def small_targets(vintage: dt.datetime, horizon: int = 2) -> TargetBundle:
     """Twelve districts, eight clusters, seven years up to 2025; three resamples."""
-    cube = random_cube(regions=12, activities=8, years=7, first=2019, seed=3, volatility=0.2)
+    return _version(vintage, horizon, 7)
+
+
+@cache
+def few_years(vintage: dt.datetime, years: int) -> TargetBundle:
+    """The same of one or two years up to 2025, which are too few to learn from."""
+    return _version(vintage, 2, years)
+
+
+def _version(vintage: dt.datetime, horizon: int, years: int) -> TargetBundle:
+    cube = random_cube(regions=12, activities=8, years=years, first=2026 - years, seed=3, volatility=0.2)
     names = ("C01", "C04", *(f"C{number:02d}" for number in range(5, 11)))
     supplies = np.zeros((8, 8))
     supplies[0, 1], supplies[2, 0], supplies[1, 3] = 2.0, 1.0, 1.0
@@ -45,6 +55,7 @@ def small_targets(vintage: dt.datetime, horizon: int = 2) -> TargetBundle:
         jobs=np.linspace(1.0, 8.0, 8),
         energy=np.linspace(9.0, 2.0, 8),
         energy_unit="kW.h",
+        notes=whole.ranker.notes,
         windows=tuple(one for one in tried if not isinstance(one, (Fitted, str))),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.targeting.bundle import TargetBundle
-from models.targeting.record import PERSISTENCE, WindowRecord, mean_precision, scored
+from models.targeting.record import PERSISTENCE, WindowRecord, mean_precision, scored, without_score
 from training.gates import Check, Verdict
 
 #: precision (of the first fifty) that may be lost on average, and in the worst window: one pair of fifty, and two and a half
@@ -30,7 +30,7 @@ def judge_targets(challenger: TargetBundle, champion: TargetBundle | None) -> Ve
 def _beats_chance(challenger: TargetBundle) -> Check:
     tried = scored(challenger.windows)
     if not tried:
-        return Check("beats chance", True, "No window of the past could be tried: how good it is isn't known.")
+        return Check("beats chance", True, f"{without_score(challenger.windows)} How good it is isn't known.")
     ours, chance = mean_precision(tried), float(np.mean([one.chance for one in tried]))
     detail = f"Its precision at the head is {ours:.3f} over {len(tried)} window(s); that of a lottery {chance:.3f}."
     return Check("beats chance", ours > chance, detail)
@@ -39,7 +39,7 @@ def _beats_chance(challenger: TargetBundle) -> Check:
 def _holds_against_nearness(challenger: TargetBundle) -> Check:
     tried = scored(challenger.windows)
     if not tried:
-        return Check("holds against nearness", True, "No window of the past could be tried.")
+        return Check("holds against nearness", True, without_score(challenger.windows))
     ours, near = mean_precision(tried), mean_precision(tried, PERSISTENCE)
     detail = f"Its precision at the head is {ours - near:+.3f} beside the pairs closest to the threshold ({near:.3f})."
     return Check("holds against nearness", ours >= near - _tolerance(tried, TOLERATED_IN_WORST), detail)
@@ -56,7 +56,11 @@ def _no_worse(challenger: TargetBundle, champion: TargetBundle) -> list[Check]:
     names = ("no worse on average", "no worse in its worst window")
     if not theirs:
         lost = bool(scored(champion.windows)) and not scored(challenger.windows)
-        words = "The champion was tried on windows of the past, and it was not." if lost else "They share no window."
+        words = (
+            f"The champion was scored, this one not. {without_score(challenger.windows)}"
+            if lost
+            else "They share no window."
+        )
         return [Check(name, not lost, words) for name in names]
     mean, other = mean_precision(ours), mean_precision(theirs)
     worst, other_worst = min(one.precision() for one in ours), min(one.precision() for one in theirs)

@@ -25,7 +25,7 @@ from training.executors import Mapper
 from training.gates import Verdict
 from training.pipeline import Provenance, same_version, tags_of
 from training.targeting.gate import judge_targets
-from training.targeting.gather import Gathered, gather, intensity, pairs_of
+from training.targeting.gather import Gathered, coverage, gather, intensity, pairs_of
 from training.targeting.work import Fitted, Piece, do, half, plan_draws, plan_windows
 
 #: values of some series as they were known at a moment
@@ -101,6 +101,8 @@ def gather_material(
     output = _gathered(series.output, read, infos, regions, links, vintage)
     amounts = {}
     units = {}
+    notes: list[str] = []
+    simulated = output.simulated
     for name, code, stock in (("jobs", series.jobs, True), ("energy", series.energy, False)):
         try:
             other = _gathered(code, read, infos, regions, (), vintage)
@@ -108,6 +110,13 @@ def gather_material(
             amounts[name], units[name] = np.full(len(output.cube.activities), np.nan), ""
         else:
             amounts[name], units[name] = intensity(output, other, stock=stock), other.unit
+            simulated |= other.simulated and bool(np.isfinite(amounts[name]).any())
+            notes += [note for note in (coverage(output, other),) if note]
+            if output.cube.years[-1] not in other.cube.years:
+                notes.append(
+                    f"'{code}' is not known of {output.cube.years[-1]}: what comes with a unit of output isn't either."
+                )
+    output = replace(output, simulated=simulated, notes=(*output.notes, *notes))
     known = tuple(one for one in outcomes if one.end <= vintage.year)
     return Material(output, amounts["jobs"], amounts["energy"], units["energy"], known)
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from industrial_brain.cli.targets import _growth, targets
 from industrial_brain.domain.city import Enterprise
+from industrial_brain.domain.errors import InputError
+from industrial_brain.domain.forecasts import ModelVersion
+from industrial_brain.domain.targeting import ChainLink
+from models.targeting.ranking import Question
+from serving.schemas_targets import RankOut, TargetOut
+from serving.targeting import Names, ordinal, ranking_record, target_record
 from tests.fakes.city import SmallCity
+from tests.fakes.targeting import few_years
+
+MOMENT = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -62,6 +74,8 @@ def test_objectives_are_weighed_and_their_sensitivity_told(planner: TestClient) 
         ({"weights": {"fame": 1}}, 422, "invalid-input"),
         ({"regions": ["999999"]}, 422, "invalid-input"),
         ({"horizon": 9}, 422, "invalid-horizon"),
+        ({"policy": ["ZZZ"]}, 422, "invalid-input"),
+        ({"land": {"ZZZ": 1.0}}, 422, "invalid-input"),
         ({"weigths": {}}, 422, "invalid-input"),
         ({"as_of": "2020-01-01T00:00:00Z"}, 409, "no-model"),
     ],
@@ -85,6 +99,43 @@ def test_one_target_has_peers_missing_links_enterprises_and_risks(planner: TestC
         ("E2", "of the cluster, here"),
         ("E1", "next to it in the chain, here"),
     ]
+
+
+def test_a_refusal_points_at_what_was_asked(planner: TestClient) -> None:
+    (fault,) = planner.post("/v1/targets:rank", json={"policy": ["ZZZ"]}).json()["errors"]
+    assert (fault["in"], fault["pointer"]) == ("body", "/policy")
+    for address, pointer in (("/v1/targets/500103:C01?horizon=5", "/horizon"), ("/v1/chain?region=999999", "/region")):
+        (fault,) = planner.get(address).json()["errors"]
+        assert (fault["in"], fault["pointer"]) == ("query", pointer)
+
+
+def test_a_single_year_gives_an_order_and_null_for_all_that_is_not_known() -> None:
+    few = few_years(MOMENT, 1)
+    version = ModelVersion("ib-targeting", 1, MOMENT, MOMENT, "candidate")
+    found = RankOut.model_validate(ranking_record(few, version, Question(), 3, Names({}, {})))
+    for one in found.targets:
+        assert (one.probability, one.probability_low, one.rank_low, one.objectives["probability"]) == (None,) * 4
+        assert one.rank_words == ordinal(one.rank)
+    record = target_record(few, version, "500103:C01", None, Names({}, {}), {}, [])
+    assert TargetOut.model_validate(record).probability is None
+    assert "exit" not in {one["risk"] for one in record["risks"]} and any(
+        "single year" in one for one in record["notes"]
+    )
+
+
+def test_an_answer_with_a_made_up_missing_link_is_simulated() -> None:
+    real = replace(few_years(MOMENT, 2), simulated=False)
+    version = ModelVersion("ib-targeting", 1, MOMENT, MOMENT, "candidate")
+    for made_up in (False, True):
+        links = [ChainLink("C99", "C01", 1.0, "survey", simulated=made_up)]
+        assert target_record(real, version, "500103:C01", None, Names({}, {}), {}, links)["simulated"] is made_up
+
+
+def test_the_command_line_prints_growth_as_per_cent_and_hints_at_the_option_asked() -> None:
+    assert _growth(0.5) == "+64.9%" and _growth(None) == "-"
+    with pytest.raises(InputError) as refused:
+        targets(most=["risk=abc"])
+    assert "--most risk=0.3" in refused.value.next_step
 
 
 def test_targets_that_nobody_knows_are_refused(planner: TestClient) -> None:

@@ -15,7 +15,7 @@ from models.targeting.bundle import TargetBundle
 from models.targeting.evidence import cases, reasons
 from models.targeting.ranking import LESS_IS_BETTER, Among, Objective, Question, rank
 from models.targeting.record import OURS, Figure, WindowRecord, in_words
-from tests.fakes.targeting import small_targets
+from tests.fakes.targeting import few_years, small_targets
 
 MOMENT = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 
@@ -51,6 +51,25 @@ def test_intervals_of_ranks_hold_the_rank_and_are_those_of_the_bootstrap(bundle:
     assert (sure.high - sure.low).max() <= 3  # only what half precision can't tell apart
     unknown = rank(replace(bundle, draws_above=bundle.draws_above[:0]), Question())
     assert unknown.low is None and "bootstrap" in unknown.notes[0]
+
+
+@pytest.mark.parametrize("years", [1, 2])
+def test_where_nothing_was_learned_nothing_is_told_of_how_sure_it_is(years: int) -> None:
+    few = few_years(MOMENT, years)
+    found = rank(few, Question())
+    assert len(few.draws_above) and found.low is None and found.high is None
+    assert any("not learned" in note for note in found.notes)
+    assert np.isnan(few.interval(1, 0, 0)).all()
+
+
+def test_a_single_year_orders_and_bounds_no_probability() -> None:
+    few = few_years(MOMENT, 1)
+    assert np.isnan(few.answer_rows(["500103:C01"], 1)[0]["mean"])  # type: ignore[call-overload]  # a table's cell
+    for question in (Question(least_probability=0.1), Question(most_risk=0.5)):
+        with pytest.raises(InputError, match="single year"):
+            rank(few, question)
+    with pytest.raises(InputError, match="Nothing is known of 'risk'"):
+        rank(few, Question(weights={Objective.RISK: 1.0}))
 
 
 def test_the_front_is_what_none_dominates(bundle: TargetBundle) -> None:
@@ -102,6 +121,9 @@ def test_constraints_leave_pairs_out(bundle: TargetBundle) -> None:
         (Question(weights={Objective.LAND: 1.0}), InputError, "Nothing is known of 'land'"),
         (Question(regions=("999999",)), InputError, "region '999999'"),
         (Question(clusters=("C99",)), InputError, "cluster 'C99'"),
+        (Question(policy=frozenset({"ZZZ"})), InputError, "cluster 'ZZZ'"),
+        (Question(policy=frozenset({"999999:C01"})), InputError, "region '999999'"),
+        (Question(land={"ZZZ": 1.0}), InputError, "cluster 'ZZZ'"),
         (Question(least_probability=0.9999), InputError, "left to rank"),
         (Question(horizon=3), HorizonError, "horizon of 3"),
     ],
@@ -160,6 +182,9 @@ def _window(start: int, ours: float, near: float) -> WindowRecord:
 
 def test_words_say_where_nothing_beats_chance_or_the_nearest() -> None:
     assert "nothing is known" in in_words([])
+    empty = WindowRecord(2020, 2023, 500, 0, 4.0, {}, {}, "")
+    assert "1 window(s) were tried" in in_words([empty]) and "0 of 500 pairs entered" in in_words([empty])
+    assert "1 window(s) were tried and can't be scored" in in_words([empty, _window(2018, 0.5, 0.3)])
     assert "No better than chance" in in_words([_window(2018, 0.1, 0.3)])
     assert "not better than that" in in_words([_window(2018, 0.2, 0.3)])
     assert "better in 1 of 2 windows" in in_words([_window(2018, 0.5, 0.3), _window(2019, 0.3, 0.3)])

@@ -39,6 +39,7 @@ class Office:
 
     def __init__(self, cube: ActivityCube) -> None:
         self.cube = cube
+        self.links = [ChainLink(cube.activities[0], cube.activities[1], 2.0, "s")]
         self.regions = {
             code: Region(code, code, code, Tier.DISTRICT, "500000", 106.0 + n, 29.0)
             for n, code in enumerate(cube.regions)
@@ -71,7 +72,7 @@ class Office:
             read=self.read,
             infos=self.infos,
             regions=self.regions,
-            links=[ChainLink(self.cube.activities[0], self.cube.activities[1], 2.0, "s")],
+            links=self.links,
             outcomes=outcomes,
             vintage=vintage,
         )
@@ -112,6 +113,53 @@ def test_months_that_are_missing_are_worked_out_and_told_or_cost_the_year(office
     values[12:20] = np.nan
     found = office.material().output
     assert found.cube.years == (2020, 2022, 2023, 2024, 2025) and any("2021" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("months", [9, 12])
+def test_a_district_that_is_late_costs_the_newest_year_and_is_named(office: Office, months: int) -> None:
+    for name, values in office.values.items():
+        if name.startswith("output:R04:"):
+            values[-months:] = np.nan
+    found = office.material().output
+    assert found.cube.years == tuple(range(2020, 2025))
+    np.testing.assert_allclose(found.cube.values, office.cube.values[:-1])
+    assert any("2025" in note and "Left out" in note for note in found.notes)
+    assert any("8 series end before 2025 does" in note and "output:R04:A00" in note for note in found.notes)
+
+
+def test_a_pair_that_ended_where_its_district_goes_on_counts_as_nothing_and_is_named(office: Office) -> None:
+    office.values["output:R04:A02"][-12:] = np.nan
+    found = office.material().output
+    assert found.cube.years[-1] == 2025 and found.cube.values[-1, 4, 2] == 0.0
+    assert any("output:R04:A02 (2024)" in note for note in found.notes)
+
+
+def test_a_pair_that_begins_late_in_the_newest_year_is_no_late_one(office: Office) -> None:
+    office.values["output:R04:A02"][:-3] = np.nan
+    found = office.material().output
+    assert found.cube.years[-1] == 2025
+    np.testing.assert_allclose(found.cube.values[-1, 4, 2], office.cube.values[-1, 4, 2] / 4.0)
+
+
+def test_jobs_are_of_the_pairs_that_both_indicators_have(office: Office) -> None:
+    for name in [one for one in office.infos if one.startswith("employment:")]:
+        if name.split(":")[1] not in ("R00", "R01", "R02") or name == "employment:R02:A03":
+            del office.infos[name], office.values[name]
+    found = office.material()
+    np.testing.assert_allclose(found.jobs, 2.0)
+    assert any("'employment' has series of 23 of 96 pairs" in note for note in found.output.notes)
+
+
+def test_an_answer_is_simulated_where_links_or_jobs_are(office: Office) -> None:
+    def as_of(jobs: bool, link: bool) -> bool:
+        office.infos = {
+            name: replace(info, simulated=jobs and info.indicator == "employment")
+            for name, info in office.infos.items()
+        }
+        office.links = [replace(office.links[0], simulated=link)]
+        return office.material().output.simulated
+
+    assert [as_of(*made_up) for made_up in ((False, False), (True, False), (False, True))] == [False, True, True]
 
 
 def test_a_first_year_that_is_a_part_of_one_is_left_out(office: Office) -> None:
@@ -232,3 +280,11 @@ def test_a_history_without_windows_passes_alone_and_not_beside_a_champion_that_w
     untried = replace(bundle, windows=())
     assert _failed(untried, None) == []
     assert _failed(untried, _with(bundle, [0.4])) == ["no worse on average", "no worse in its worst window"]
+
+
+def test_windows_in_which_nothing_entered_were_tried_and_the_gate_says_so() -> None:
+    empty = tuple(WindowRecord(2018 + n, 2020 + n, 96, 0, 3.0, {}, {}, "") for n in range(5))
+    checks = judge_targets(replace(small_targets(NOW), windows=empty), None).checks
+    assert all(
+        "5 window(s) were tried" in check.detail and "0 of 480 pairs entered" in check.detail for check in checks
+    )
