@@ -290,7 +290,7 @@ class Brain:
         champion = None if taken is None else self.detectors
         return {
             "watch": Watch(LiveFleet(self.settings.telemetry_channels), decider),
-            "classes": ClassWatch(index, champion, self._detectors_of, takeovers, taken or (lambda: 0), decider),
+            "classes": ClassWatch(index, champion, self.detectors_of, takeovers, taken or (lambda: 0), decider),
         }
 
     @cached_property
@@ -300,7 +300,8 @@ class Brain:
 
         return Detectors()
 
-    def _detectors_of(self, version: int) -> AnomalyBundle:
+    def detectors_of(self, version: int) -> AnomalyBundle:
+        """The detectors of a version. Raises BundleError where they can't be read."""
         from models.anomaly.equipment.bundle import AnomalyBundle
 
         return AnomalyBundle.read(self.anomaly_registry.load(version))

@@ -6,13 +6,13 @@ import importlib.metadata
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from industrial_brain.cli.terminal import plural, written
 from industrial_brain.composition import Brain
-from industrial_brain.domain.errors import BrainError, NoModelError
+from industrial_brain.domain.errors import BrainError, NoModelError, NotInitialisedError
 
 #: free space below which a training run may not finish, in bytes
 _LITTLE_SPACE = 1_000_000_000
@@ -28,17 +28,26 @@ class Finding:
     next_step: str = ""
 
 
-def examine(wired: Brain) -> list[Finding]:
-    """Look at everything that the product stands on; one finding each, in the order in which they depend on each other."""
-    looks: list[tuple[str, Callable[[Brain], Iterator[Finding]]]] = [
+#: what is looked at, and how
+Look: TypeAlias = tuple[str, Callable[[Brain], Iterator[Finding]]]
+
+
+def examine(wired: Brain, looks: Sequence[Look] = ()) -> list[Finding]:
+    """Look at everything that the product stands on; one finding each, in the order in which they depend on each other.
+
+    Args:
+        looks: at these parts alone.
+    """
+    looks = looks or (
         ("Python", _python),
         ("Home", _home),
         ("Database", _database),
         ("Data", _data),
         ("Model registry", _registry),
         ("Champion", _champion),
+        *TELEMETRY,
         ("Ray", _ray),
-    ]
+    )
     findings: list[Finding] = []
     for subject, look in looks:
         try:
@@ -114,6 +123,53 @@ def _champion(wired: Brain) -> Iterator[Finding]:
     yield Finding(
         "Champion", "ok", f"version {champion.version}, {len(bundle):,} series, vintage {written(champion.vintage)}"
     )
+
+
+def _inbox(wired: Brain) -> Iterator[Finding]:
+    where = wired.settings.telemetry_database.rpartition("@")[2]
+    try:
+        last = wired.telemetry.stores.inbox.last_seq()
+    except NotInitialisedError:
+        yield Finding("Telemetry inbox", "ok", f"{where}, nothing yet: the first `brain serve` makes its tables")
+        return
+    yield Finding("Telemetry inbox", "ok", f"{where}, taken until batch {last:,}")
+
+
+def _lake(wired: Brain) -> Iterator[Finding]:
+    lake, where = wired.telemetry.stores.lake, wired.settings.lake
+    detail = f"moved until batch {lake.stored_until():,}" if lake.look() else "nothing yet"
+    yield Finding("Telemetry lake", "ok", f"{where}, {detail}")
+
+
+def _room(wired: Brain) -> Iterator[Finding]:
+    free, least = shutil.disk_usage(wired.settings.home.resolve()).free / 1e6, wired.settings.free_megabytes
+    detail = f"{free:,.0f} MB free, of which {least:,} stay free"
+    if free >= least:
+        yield Finding("Room for telemetry", "ok", detail)
+    else:
+        yield Finding(
+            "Room for telemetry", "fail", f"{detail}: readings are refused", "Make room, or set BRAIN_FREE_MEGABYTES."
+        )
+
+
+def _detectors(wired: Brain) -> Iterator[Finding]:
+    champion = wired.anomaly_registry.current()
+    if champion is None:
+        detail = "none: every channel is watched without; declared equipment gets one by `brain train anomaly`"
+        yield Finding("Anomaly champion", "ok", detail)
+        return
+    bundle = wired.detectors_of(champion.version)
+    detail = f"version {champion.version}, {plural(len(bundle.classes), 'class', 'classes')} of equipment"
+    yield Finding("Anomaly champion", "ok", f"{detail}, vintage {written(champion.vintage)}")
+
+
+#: what telemetry and its anomalies stand on
+TELEMETRY: tuple[Look, ...] = (
+    ("Telemetry inbox", _inbox),
+    ("Telemetry lake", _lake),
+    ("Room for telemetry", _room),
+    ("Anomaly champion", _detectors),
+)
 
 
 def _ray(wired: Brain) -> Iterator[Finding]:

@@ -72,6 +72,10 @@ class Pace:
         ahead = min(self.live, minutes) if self.speedup is None else minutes / self.speedup
         return self.begun + round((ahead - minutes) * 60 * _MICROS)
 
+    def history_until(self, plant: Plant) -> int:
+        """What was measured before is sent later than it was measured, or faster."""
+        return self.begun if self.live else plant.time_of(plant.steps)
+
     def due(self, plant: Plant, until: int, sent: int) -> float:
         """Seconds after `begun` before which a block that ends at `until` is not sent."""
         at = (until - self.begun if self.speedup is None else (until - plant.start) / self.speedup) / _MICROS

@@ -87,7 +87,8 @@ def telemetry(
         kinds=tuple(Kind(one) for one in kind or Kind),
     )
     if labels is not None:
-        write_truth(labels, truth_of(plant))  # before anything is sent: a file that can't be written is told now
+        truth = truth_of(plant, history_until=pace.history_until(plant))
+        write_truth(labels, truth)  # before anything is sent: a file that can't be written is told now
     if declarations is not None:
         write_declarations(declarations, plant)
     if out_file is not None:
@@ -132,7 +133,7 @@ def _post(plant: Plant, server: str, key: str, pace: Pace, shape: str, labels: P
             feed(plant, reached, pace, Format(shape), tally=tally, progress=progress, told=told)
     finally:
         if labels is not None:
-            write_truth(labels, truth_of(plant, tally.until or plant.start))
+            write_truth(labels, truth_of(plant, tally.until or plant.start, pace.history_until(plant)))
         if tally.sent:
             _print_tally(plant, tally, (now() - begun).total_seconds())
 
@@ -180,7 +181,14 @@ def _print_agreement(found: Agreement) -> None:
     listing = table("fault", "planted#", "found#", "delay (min)#", "seen as")
     for kind in found.kinds:
         delay = "-" if kind.delay is None else f"{kind.delay / 60:.1f}"
-        listing.add_row(kind.kind, str(kind.planted), str(kind.found), delay, ", ".join(kind.causes) or "-")
+        hidden = (f"{kind.hidden} not to be found in a history",) if kind.hidden else ()
+        listing.add_row(
+            kind.kind,
+            str(kind.planted + kind.hidden),
+            str(kind.found),
+            delay,
+            ", ".join((*kind.causes, *hidden)) or "-",
+        )
     out.print(listing)
     precision = "-" if found.precision is None else f"{found.precision:.0%}"
     recall = "-" if found.recall is None else f"{found.recall:.0%}"
@@ -189,6 +197,8 @@ def _print_agreement(found: Agreement) -> None:
         f"episodes belong to one (precision {precision}); {found.false_per_device_day:.3f} false episodes a device and day.",
         soft_wrap=True,
     )
+    if found.hidden:
+        out.print(f"Not to be found in a history, and not counted: {found.hidden} silences.", soft_wrap=True)
 
 
 def _whole_seconds(moment: dt.datetime) -> int:

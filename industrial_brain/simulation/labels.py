@@ -23,6 +23,9 @@ from industrial_brain.simulation.sensors import METRICS
 GRACE_READINGS = 30
 
 
+#: what shows only while time passes without readings: not in a history that is sent at once
+_SILENT = (Kind.DROPOUT, Kind.OUTAGE)
+
 #: stands for the device of an episode that is a whole site's
 WHOLE_SITE = ""
 
@@ -48,7 +51,11 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """The file: its faults, and the span of time and the sites within which nothing else is wrong."""
+    """The file: its faults, and the span of time and the sites within which nothing else is wrong.
+
+    Attributes:
+        history_until: what was measured before was sent later than it was measured; None: all of it was sent as it came.
+    """
 
     seed: int
     sites: tuple[str, ...]
@@ -58,9 +65,10 @@ class Truth:
     devices: int
     channels: int
     labels: tuple[Label, ...]
+    history_until: int | None = None
 
 
-def truth_of(plant: Plant, end: int | None = None) -> Truth:
+def truth_of(plant: Plant, end: int | None = None, history_until: int | None = None) -> Truth:
     """The truth about a plant, up to a moment if its telemetry ended early."""
     last = plant.time_of(plant.steps)
     end = last if end is None else min(end, last)
@@ -86,7 +94,15 @@ def truth_of(plant: Plant, end: int | None = None) -> Truth:
             )
         )
     return Truth(
-        plant.seed, plant.sites, plant.start, end, plant.every, len(plant.devices), plant.channels, tuple(labels)
+        plant.seed,
+        plant.sites,
+        plant.start,
+        end,
+        plant.every,
+        len(plant.devices),
+        plant.channels,
+        tuple(labels),
+        None if history_until is None else min(history_until, end),
     )
 
 
@@ -98,6 +114,7 @@ def write_truth(file: Path, truth: Truth) -> None:
         "sites": list(truth.sites),
         "start": written(truth.start),
         "end": written(truth.end),
+        "history_until": None if truth.history_until is None else written(truth.history_until),
         "every": truth.every,
         "devices": truth.devices,
         "channels": truth.channels,
@@ -151,6 +168,7 @@ def read_truth(file: Path) -> Truth:
             int(body["devices"]),
             int(body["channels"]),
             tuple(_label(one) for one in body["faults"]),
+            None if body.get("history_until") is None else read_moment(body["history_until"]),
         )
     except OSError as error:
         raise InputError(f"'{file}' can't be read: {error.strerror}.", "Name a file of labels.") from error
@@ -190,13 +208,18 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class KindScore:
-    """How one kind of fault fared. `delays` are seconds from a fault's begin to the first episode that shows it."""
+    """How one kind of fault fared. `delays` are seconds from a fault's begin to the first episode that shows it.
+
+    Attributes:
+        hidden: silences inside a history, not to be found there: beside those that are `planted`, and no misses.
+    """
 
     kind: Kind
     planted: int
     found: int
     delays: tuple[float, ...]
     causes: tuple[str, ...]
+    hidden: int = 0
 
     @property
     def delay(self) -> float | None:
@@ -227,6 +250,10 @@ class Agreement:
         return sum(kind.found for kind in self.kinds)
 
     @property
+    def hidden(self) -> int:
+        return sum(kind.hidden for kind in self.kinds)
+
+    @property
     def precision(self) -> float | None:
         return self.right / self.episodes if self.episodes else None
 
@@ -243,8 +270,8 @@ def agreement(truth: Truth, episodes: Iterable[Episode]) -> Agreement:
     """How many episodes are right, how many faults were found, and how soon.
 
     An episode belongs to a fault if it is of a device that shows the fault (or of the site, where a gateway is silent) and
-    overlaps it, or begins at most
-    `GRACE_READINGS` readings after its end. A fault is found if any episode belongs to it.
+    overlaps it, or begins at most `GRACE_READINGS` readings after its end. A fault is found if any episode belongs to it.
+    Silences inside a history are `hidden`.
 
     When not to use it: it counts episodes, so one that lasts all day agrees with every fault of its device.
     """
@@ -269,14 +296,20 @@ def agreement(truth: Truth, episodes: Iterable[Episode]) -> Agreement:
             first.setdefault(label.id, episode)
     kinds = []
     for kind in Kind:
-        planted = [label for label in truth.labels if label.kind is kind]
+        every = [label for label in truth.labels if label.kind is kind]
+        planted = [label for label in every if not _is_hidden(label, truth)]
         found = [label for label in planted if label.id in first]
         delays = tuple(max(first[label.id].start - label.start, 0) / 1e6 for label in found)
         causes = tuple(sorted({first[label.id].cause for label in found} - {""}))
-        if planted:
-            kinds.append(KindScore(kind, len(planted), len(found), delays, causes))
+        if every:
+            kinds.append(KindScore(kind, len(planted), len(found), delays, causes, len(every) - len(planted)))
     days = truth.devices * max(truth.end - truth.start, 1) / 86_400e6
     return Agreement(tuple(kinds), count, right, days)
+
+
+def _is_hidden(label: Label, truth: Truth) -> bool:
+    """Whether a fault is a silence that was over before its readings were sent."""
+    return label.kind in _SILENT and truth.history_until is not None and label.end < truth.history_until
 
 
 def written(micros: int) -> str:

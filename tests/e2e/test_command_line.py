@@ -113,6 +113,8 @@ def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(trained: Inst
 def test_the_doctor_finds_nothing_wrong_with_a_sound_installation(trained: Installation) -> None:
     text = trained.run("doctor").stdout
     assert "fail" not in text
+    assert "Telemetry inbox: " in text
+    assert "Anomaly champion: none" in text
     assert "version 2" in text
 
 

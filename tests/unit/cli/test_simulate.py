@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -48,6 +49,7 @@ def test_what_is_sent_arrives_in_every_format(door: Door, shape: Format, tmp_pat
     done = simulate("--server", door.url, "--key", "k", "--minutes", "60", "--format", shape, "--labels", str(labels))
     assert done.exit_code == 0, done.output
     truth = read_truth(labels)
+    assert truth.history_until == truth.end  # it was sent at once
     assert {site for site, *_ in door.readings} == {"sim-F0001", "sim-G001"} == set(truth.sites)
     assert len(truth.labels) == 2
     assert f"{len(door.readings):,} accepted" in done.output
@@ -173,7 +175,9 @@ def test_what_a_server_has_found_is_held_against_the_labels(door: Door, tmp_path
     label = Label(
         "a", Kind.LEAK, "sim-G001", "sim-line", frozenset({"sim-line"}), ("flow",), start, start + 60 * minute
     )
-    truth = Truth(1, ("sim-G001",), start - 100 * minute, start + 200 * minute, 60.0, 10, 30, (label,))
+    silence = replace(label, id="b", kind=Kind.DROPOUT, start=start + 80 * minute, end=start + 90 * minute)
+    end = start + 200 * minute
+    truth = Truth(1, ("sim-G001",), start - 100 * minute, end, 60.0, 10, 30, (label, silence), end)
     write_truth(tmp_path / "labels.json", truth)
 
     def page(device: str | None, at: int, token: str | None) -> dict[str, object]:
@@ -195,6 +199,7 @@ def test_what_a_server_has_found_is_held_against_the_labels(door: Door, tmp_path
     )
     assert done.exit_code == 0, done.output
     assert ["leak", "1", "1", "6.0", "level"] in [line.split() for line in done.output.splitlines()]
+    assert "1 not to be found in a history" in done.output
     assert "1 of 1 found (recall 100%); 1 of 2 episodes belong to one (precision 50%)" in " ".join(done.output.split())
 
 

@@ -26,7 +26,7 @@ def seen(device: str, start: int, end: int, site: str = "sim-F0001") -> Episode:
 
 def test_the_file_gives_back_what_was_planted(tmp_path: Path) -> None:
     plant = Plant.of(seed=5, devices=80, sites=2, start=1_764_000_000_000_000, minutes=600, faults=12)
-    truth = truth_of(plant)
+    truth = truth_of(plant, history_until=plant.start + MINUTE)
     assert len(truth.labels) == 12
     outage = next(label for label in truth.labels if label.kind is Kind.OUTAGE)
     assert outage.device in outage.devices
@@ -49,6 +49,19 @@ def test_a_fault_is_found_by_an_episode_of_its_device_and_time() -> None:
     assert (found.found, found.planted, found.right, found.episodes) == (2, 2, 2, 2)
     assert [(kind.kind, kind.delay) for kind in found.kinds] == [(Kind.SPIKE, 60.0), (Kind.OUTAGE, 600.0)]
     assert found.kinds[0].causes == ("level",)
+
+
+def test_a_silence_inside_a_history_is_no_miss() -> None:
+    spike = seen("sim-pump", 101, 105)
+    sent_at_once = agreement(replace(TRUTH, history_until=TRUTH.end), [spike])
+    assert (sent_at_once.found, sent_at_once.planted, sent_at_once.hidden, sent_at_once.recall) == (1, 1, 1, 1.0)
+    assert [(kind.kind, kind.planted, kind.hidden) for kind in sent_at_once.kinds] == [
+        (Kind.SPIKE, 1, 0),
+        (Kind.OUTAGE, 0, 1),
+    ]
+    for until in (None, OUTAGE.start, OUTAGE.end):  # it was still silent when readings began to be sent as they came
+        as_it_came = agreement(replace(TRUTH, history_until=until), [spike])
+        assert (as_it_came.planted, as_it_came.hidden, as_it_came.recall) == (2, 0, 0.5)
 
 
 @pytest.mark.parametrize(
