@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
 import industrial_brain
+from industrial_brain.domain.errors import BrainError
 from industrial_brain.domain.telemetry import Submission
 from models.anomaly.equipment.bundle import AnomalyBundle
 from models.nowcast.bundle import NowcastBundle
@@ -127,7 +128,11 @@ def create_app(services: Services) -> FastAPI:
             await anyio.to_thread.run_sync(live_detectors.start)
         for one in live_risks.values():
             await anyio.to_thread.run_sync(one.start)
-        await anyio.to_thread.run_sync(services.telemetry.start)
+        try:
+            await anyio.to_thread.run_sync(services.telemetry.start)
+        except BrainError as refusal:
+            app.state.refusal = refusal  # whoever serves the app tells it as a sentence
+            raise
         declaring.start()
         runner.start()
         try:
@@ -172,6 +177,7 @@ def create_app(services: Services) -> FastAPI:
             ),
         ],
     )
+    app.state.refusal = None
     app.state.services = services
     app.state.live = live
     app.state.live_nowcasts = live_nowcasts

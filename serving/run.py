@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from industrial_brain.domain.errors import InputError, UnavailableError
 from serving.feed import AnomalyFeed
@@ -29,11 +30,17 @@ def serve(
 
     Raises:
         InputError: the port is not one.
-        UnavailableError: the address is taken, or not this machine's.
+        UnavailableError: the address is taken, or not this machine's; or a store does not answer.
+        StateError: another server has the telemetry.
     """
     configure_logging(log_level)
     with listen(host, port) as listener, _signals_are_served():
-        server_for(app, listener, on_ready).run(sockets=[listener])
+        try:
+            server_for(app, listener, on_ready).run(sockets=[listener])
+        except SystemExit:  # how uvicorn tells that the application did not start
+            if app.state.refusal is None:
+                raise
+            raise app.state.refusal from None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,7 +63,7 @@ def server_for(app: FastAPI, listener: socket.socket, on_ready: Callable[[str], 
     """A server for this socket, not running yet. Logs go where logging sends them; the app writes the access log."""
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
-        app,
+        _without_the_trace_of_a_refusal(app),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -68,6 +75,19 @@ def server_for(app: FastAPI, listener: socket.socket, on_ready: Callable[[str], 
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     feed: AnomalyFeed | None = getattr(app.state, "feed", None)
     return _Server(config, address, on_ready, (lambda: None) if feed is None else feed.close)
+
+
+def _without_the_trace_of_a_refusal(app: FastAPI) -> ASGIApp:
+    """The app; if it refuses to start, it does so without the stack that led there. Defects keep theirs."""
+
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        async def told(message: Message) -> None:
+            refused = message["type"] == "lifespan.startup.failed" and app.state.refusal is not None
+            await send({**message, "message": ""} if refused else message)
+
+        await app(scope, receive, told if scope["type"] == "lifespan" else send)
+
+    return asgi
 
 
 @contextmanager

@@ -214,6 +214,30 @@ print("returned")
 """
 
 
+_REFUSED = """
+import sys
+from pathlib import Path
+
+from industrial_brain.domain.errors import StateError
+from serving.app import create_app
+from serving.run import serve
+from tests.fakes.city import SmallCity
+
+
+def taken():
+    raise StateError("Another server has the telemetry.", "Stop it first.")
+
+
+if __name__ == "__main__":
+    city = SmallCity(Path(sys.argv[1]))
+    city.inbox.open = taken
+    try:
+        serve(create_app(city.services()), "127.0.0.1", 0)
+    except StateError as error:
+        print(error)
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serve_tells_its_address_logs_json_and_returns_when_told_to_stop(
     tmp_path: Path, number: signal.Signals
@@ -232,6 +256,22 @@ def test_serve_tells_its_address_logs_json_and_returns_when_told_to_stop(
     assert (process.returncode, out) == (0, "returned\n")
     lines = [json.loads(line) for line in log.splitlines()]
     assert [line["path"] for line in lines if line["event"] == "request"] == ["/health/live"]
+
+
+def test_a_server_whose_telemetry_another_one_has_says_so_in_a_sentence(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", _REFUSED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "Another server has the telemetry. Stop it first.\n"), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_taken_port_is_told_at_once(running: Running) -> None:
