@@ -114,8 +114,6 @@ def city(city: SmallCity) -> SmallCity:
 def _call(client: TestClient, method: str, template: str, secret: str | None = None) -> int:
     ids = {"/v1/indicators": "output:500103", "/v1/targets": "500103:C01", "/v1/leads": "L000001"}
     named = next((name for start, name in ids.items() if template.startswith(start)), "known")
-    path = template.replace("{id}", named).replace("{version}", "1")
-    named = "output:500103" if template.startswith("/v1/indicators") else "known"
     path = template.replace("{id}", named).replace("{version}", "1").replace("{metric}", "m")
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     status: int = client.request(
